@@ -1,0 +1,60 @@
+//! The shapes of the policy and what must hold between its values. Pure: it is
+//! given values and returns values or problems; files are read by `config`.
+
+mod check;
+mod deployment;
+pub mod duration;
+mod monitoring;
+mod race;
+
+pub use check::{Problem, Severity, check};
+pub use deployment::{Deploy, Host, Step};
+pub use monitoring::{Monitor, Node, Quorum, Stall};
+pub use race::{BothApproved, Branch, OnBranchFailure, Polling, Proof, Rules, Selection};
+
+use serde::{Deserialize, Serialize};
+
+/// The whole policy: `race.toml` and `testnet.toml` together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// Name of the required check: the context of the commit status, or the name
+    /// of the job that runs `race wait`.
+    pub check: String,
+    /// Who chooses among the branches.
+    pub selection: Selection,
+    /// The branches of the race, in order of preference.
+    #[serde(rename = "branch")]
+    pub branches: Vec<Branch>,
+    /// What it takes to win, and what it takes to lose.
+    pub rules: Rules,
+    /// How often GitHub is asked, and for how long.
+    pub polling: Polling,
+    /// How the testnet is deployed, where the policy says so.
+    pub deploy: Option<Deploy>,
+    /// How the testnet is watched, where the policy says so.
+    pub monitor: Option<Monitor>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            check: "testnet-deployer".to_owned(),
+            selection: Selection::Manual,
+            branches: vec![
+                Branch::named("testnet"),
+                Branch { spares_testnet: true, ..Branch::named("null") },
+            ],
+            rules: Rules::default(),
+            polling: Polling::default(),
+            deploy: None,
+            monitor: None,
+        }
+    }
+}
+
+/// Which top-level keys belong to which policy file.
+pub const FILES: [(&str, &[&str]); 2] = [
+    ("race.toml", &["check", "selection", "branch", "rules", "polling"]),
+    ("testnet.toml", &["deploy", "monitor"]),
+];
