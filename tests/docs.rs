@@ -5,13 +5,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testnet_deployer::exit::Exit;
-use testnet_deployer::policy::{
-    Branch, Deploy, Host, Monitor, Node, Policy, Polling, Quorum, Rules, Stall, Step, duration,
-};
+use testnet_deployer::policy::{Branch, Deploy, Host, Monitor, Policy, Rules, Step, duration};
 
 fn page(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -61,57 +58,82 @@ fn fields(value: &impl serde::Serialize) -> BTreeSet<(String, String)> {
     fields.into_iter().map(|(key, value)| (key, value.to_string())).collect()
 }
 
-/// Checks that the page names the keys of `value` and no others, with the values
-/// of all but `told`, whose defaults it tells in words.
+/// Checks the defaults that the page gives, those of `told`, which it tells in
+/// words, left out.
 fn assert_told(section: &str, value: &impl serde::Serialize, told: &[&str]) {
-    let without = |set: BTreeSet<(String, String)>| -> BTreeSet<(String, String)> {
-        set.into_iter()
-            .map(
-                |(key, value)| if told.contains(&key.as_str()) { (key, String::new()) } else { (key, value) },
-            )
-            .collect()
+    let without = |mut set: BTreeSet<(String, String)>| {
+        set.retain(|(key, _)| !told.contains(&key.as_str()));
+        set
     };
     assert_eq!(without(keys(section)), without(fields(value)), "section `{section}`");
 }
 
-fn from_toml<T: serde::de::DeserializeOwned>(text: &str) -> T {
-    toml::from_str(text).unwrap()
+/// A shape of the policy of which only the keys without a default are given.
+fn least<T: serde::de::DeserializeOwned>(keys: Value) -> T {
+    serde_json::from_value(keys).unwrap()
+}
+
+/// Every table of the policy with the names of its keys, as the page heads them.
+fn tables(name: &str, value: &Value, found: &mut Vec<(String, BTreeSet<String>)>) {
+    let Value::Object(fields) = value else { panic!("{name} is not a table") };
+    let mut own = BTreeSet::new();
+    for (key, value) in fields {
+        let inner = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+        match value {
+            Value::Object(_) => tables(&inner, value, found),
+            Value::Array(rows) if rows.first().is_some_and(Value::is_object) => {
+                let at = found.len();
+                tables(&inner, &rows[0], found);
+                let heading = format!("[[{inner}]]");
+                if let Some((name, _)) =
+                    found[at..].iter_mut().find(|(name, _)| *name == format!("[{inner}]"))
+                {
+                    *name = heading;
+                }
+            }
+            _ => {
+                own.insert(key.clone());
+            }
+        }
+    }
+    found.push((if name.is_empty() { "race.toml".to_owned() } else { format!("[{name}]") }, own));
 }
 
 #[test]
-fn the_policy_page_names_every_key_with_its_default() {
-    let policy = Policy::default();
-    let tables = ["branch", "rules", "polling", "deploy", "monitor"];
-    let mut top = fields(&policy);
-    top.retain(|(key, _)| !tables.contains(&key.as_str()));
+fn the_policy_page_has_every_table_and_names_every_key() {
+    let mut found = Vec::new();
+    tables("", &serde_json::to_value(Policy::example()).unwrap(), &mut found);
+    assert!(found.len() >= 9, "{found:?}");
+    for (section, own) in found {
+        let told: BTreeSet<String> = keys(&section).into_iter().map(|(key, _)| key).collect();
+        assert_eq!(told, own, "section `{section}`");
+    }
+}
+
+#[test]
+fn the_policy_page_tells_the_defaults() {
+    let mut top = fields(&Policy::default());
+    top.retain(|(key, _)| ["check", "selection"].contains(&key.as_str()));
     assert_eq!(keys("race.toml"), top);
 
-    let named = ["name", "environment", "gate", "job"];
-    assert_told("[[branch]]", &from_toml::<Branch>("name = \"a\""), &named);
+    let branch: Branch = least(json!({"name": "a"}));
+    assert_told("[[branch]]", &branch, &["name", "environment", "gate", "job"]);
     assert_told("[rules]", &Rules::default(), &[]);
-    let deadline = Some(Duration::from_secs(1));
-    assert_told("[polling]", &Polling { deadline, ..Polling::default() }, &["deadline"]);
+    assert_told("[polling]", &Policy::example().polling, &["deadline"]);
 
-    let mut deploy = fields(&from_toml::<Deploy>("host = []\nstep = []"));
-    deploy.retain(|(key, _)| !["host", "step"].contains(&key.as_str()));
-    assert_eq!(keys("[deploy]"), deploy);
-    let host: Host = from_toml("name = \"a\"\naddress = \"b\"\nhost_keys = []");
+    let deploy: Deploy = least(json!({"host": [], "step": []}));
+    assert_told("[deploy]", &deploy, &["host", "step"]);
+    let host: Host = least(json!({"name": "a", "address": "b", "host_keys": []}));
     assert_told("[[deploy.host]]", &host, &["name", "address", "host_keys"]);
-    assert_told("[[deploy.step]]", &from_toml::<Step>("name = \"a\"\nrun = []"), &["name", "run"]);
-
-    let monitor: Monitor = from_toml("session_length = \"1m\"\nnode = []");
-    let mut told = fields(&monitor);
-    told.retain(|(key, _)| !["node", "stall", "session_length"].contains(&key.as_str()));
-    told.insert(("session_length".to_owned(), "required".to_owned()));
-    assert_eq!(keys("[monitor]"), told);
-    assert_eq!(monitor.quorum, Quorum::Majority);
-    assert_told("[[monitor.node]]", &from_toml::<Node>("url = \"ws://a\""), &["url"]);
-    assert_told("[monitor.stall]", &Stall { no_session: deadline }, &["no_session"]);
+    let step: Step = least(json!({"name": "a", "run": []}));
+    assert_told("[[deploy.step]]", &step, &["name", "run"]);
+    let monitor: Monitor = least(json!({"session_length": "1m", "node": []}));
+    assert_told("[monitor]", &monitor, &["session_length", "node", "stall"]);
 }
 
 #[test]
 fn the_page_tells_how_long_a_session_may_take() {
-    let monitor: Monitor = from_toml("session_length = \"1m\"\nnode = []");
+    let monitor: Monitor = least(json!({"session_length": "1m", "node": []}));
     assert_eq!(duration::format(monitor.no_session()), "17m");
     assert!(page("docs/reference/policy.md").contains("twice `session_length` plus 15 min"));
 }
@@ -130,8 +152,9 @@ fn the_files_that_the_readme_links_to_exist() {
 
 #[test]
 fn the_readme_names_the_version_of_rust_that_the_package_needs() {
-    let manifest: toml::Table = from_toml(&page("Cargo.toml"));
-    let version = manifest["package"]["rust-version"].as_str().unwrap();
+    let manifest = page("Cargo.toml");
+    let version =
+        manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
     assert!(page("README.md").contains(&format!("Rust ({version} or later)")));
     assert!(page(".github/workflows/ci.yml").contains(&format!("RUST: \"{version}.0\"")));
 }
