@@ -2,4 +2,5 @@
 //! the rehearsal that plays the whole flow against them. The product uses none
 //! of this.
 
+pub mod github;
 pub mod world;
