@@ -194,6 +194,12 @@ impl GitHub {
         self.shared.lock().exchanges.clone()
     }
 
+    /// Whether anything was asked whose path contains this.
+    #[must_use]
+    pub fn was_asked(&self, path_part: &str) -> bool {
+        self.shared.lock().exchanges.iter().any(|exchange| exchange.path.contains(path_part))
+    }
+
     /// Forgets the requests so far.
     pub fn forget_exchanges(&self) {
         self.shared.lock().exchanges.clear();
