@@ -19,6 +19,23 @@ use crate::policy::duration;
 /// How long a process may take to leave after SIGINT, a little more than it promises.
 const GRACE: Duration = Duration::from_secs(8);
 
+/// Tells a process of a rehearsal whose child it is.
+const PARENT: &str = "REHEARSAL_PARENT";
+
+/// For a process that was started as `race`: where a rehearsal started it, it ends
+/// with the rehearsal, even one that was killed and could not end it.
+pub fn leave_with_parent() {
+    let Some(parent) = std::env::var_os(PARENT) else { return };
+    // Where this cannot be set the process goes on until its own deadline.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
+    let now = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().to_string());
+    if now.is_none_or(|now| *now != *parent) {
+        // The rehearsal ended before the signal was set.
+        let _ = kill_process(rustix::process::getpid(), Signal::TERM);
+    }
+}
+
 /// A job of the workflow.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
@@ -181,7 +198,13 @@ fn pid_of(child: &Child) -> Option<Pid> {
 /// the jobs in order.
 fn race() -> io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg0("race").env_clear().stdin(Stdio::null()).process_group(0).kill_on_drop(true);
+    command
+        .arg0("race")
+        .env_clear()
+        .env(PARENT, std::process::id().to_string())
+        .stdin(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true);
     Ok(command)
 }
 

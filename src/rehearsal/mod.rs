@@ -17,10 +17,14 @@ pub mod ssh_host;
 mod stage;
 pub mod world;
 
+pub use jobs::leave_with_parent;
+
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::cli::{Color, Format};
 use crate::exit::Exit;
@@ -30,8 +34,10 @@ use scenario::Scenario;
 
 /// Runs `rehearse` with `arguments`, the first being the program's name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let parsed = Arguments::try_parse_from(arguments)
-        .and_then(|arguments| Ok((Scenario::try_from(&arguments)?, arguments.keep)));
+    let parsed = Arguments::try_parse_from(arguments).and_then(|arguments| {
+        let scenario = Scenario::try_from(&arguments)?;
+        Ok((scenario, arguments.keep.map(empty_directory).transpose()?))
+    });
     let (scenario, keep) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
@@ -52,6 +58,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = runtime.block_on(play::play(&scenario, keep.as_deref(), output));
     runtime.shutdown_background();
     ended.map_or_else(|error| failed(output, &error), ExitCode::from)
+}
+
+/// Logs of two rehearsals in one directory would mislead, and what lies there
+/// already may be dear to somebody.
+fn empty_directory(path: PathBuf) -> Result<PathBuf, clap::Error> {
+    match std::fs::read_dir(&path).map(|mut entries| entries.next().is_none()) {
+        Ok(false) => {
+            let message = format!("the directory {} is not empty", path.display());
+            Err(Arguments::command().error(ErrorKind::ValueValidation, message))
+        }
+        _ => Ok(path),
+    }
 }
 
 fn failed(output: Output, error: &std::io::Error) -> ExitCode {
