@@ -7,7 +7,6 @@
 #[path = "support/openapi.rs"]
 mod openapi;
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -135,7 +134,9 @@ fn fault_unprotected_environment_is_void() {
 
 #[test]
 fn fault_step_fails_loses() {
-    play("--fault step-fails --sessions 25", 10, "lost", None);
+    let played = play("--fault step-fails --sessions 25", 10, "lost", None);
+    let log = std::fs::read_to_string(played.file("testnet.log")).unwrap();
+    assert!(log.contains("no space left"), "the failing step left no trace: {log}");
 }
 
 #[test]
@@ -152,20 +153,23 @@ fn fault_rate_limit_is_outlived() {
     assert!(exchanges.contains("\"status\":403"), "nothing was asked while the limit was spent");
 }
 
-/// Starts a rehearsal that would wait for ever, and signals it once `race` waits.
+/// Starts a rehearsal that would wait for minutes, and signals it once `race` has
+/// asked GitHub and knows that it waits.
+#[track_caller]
 fn interrupted(signal: Signal) -> (TempDir, Option<i32>) {
     let directory = tempfile::tempdir().unwrap();
     let mut child = rehearse(directory.path(), "--approve none --deadline 10m")
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut lines = lines.map_while(Result::ok);
-    assert!(lines.any(|line| line.contains("race wait")), "race never waited");
+    let log = directory.path().join("kept/testnet-deployer.log");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains("waiting for a review of")) {
+        assert!(Instant::now() < deadline, "race never waited");
+        std::thread::yield_now();
+    }
     kill_process(Pid::from_child(&child), signal).unwrap();
-    // Read on, so that it can write its last lines.
-    lines.for_each(drop);
     let code = child.wait().unwrap().code();
     (directory, code)
 }
@@ -174,6 +178,8 @@ fn interrupted(signal: Signal) -> (TempDir, Option<i32>) {
 fn an_interrupt_ends_everything_in_order() {
     let (directory, code) = interrupted(Signal::INT);
     assert_eq!(code, Some(130));
+    let verdict = std::fs::read_to_string(directory.path().join("kept/verdict.json")).unwrap();
+    assert!(verdict.contains("\"undecided\""), "{verdict}");
     assert_nothing_is_left(directory.path());
 }
 
