@@ -133,6 +133,8 @@ fn read_everything(github: &GitHub, run: u64) {
     let mut paths = vec![
         "".to_owned(),
         "/actions/runs".to_owned(),
+        "/actions/workflows/testnet-deployer.yml".to_owned(),
+        "/actions/workflows/161335/runs?per_page=1".to_owned(),
         format!("/actions/runs?head_sha={head}&event=pull_request&per_page=10&page=1"),
         format!("/actions/runs/{run}"),
         format!("/actions/runs/{run}?exclude_pull_requests=true"),
@@ -141,6 +143,7 @@ fn read_everything(github: &GitHub, run: u64) {
         format!("/actions/runs/{run}/jobs?per_page=2&page=2"),
         format!("/actions/runs/{run}/pending_deployments"),
         format!("/actions/runs/{run}/approvals"),
+        format!("/actions/runs/{run}/artifacts"),
         "/environments".to_owned(),
         "/environments/testnet".to_owned(),
         "/environments/null".to_owned(),
@@ -194,7 +197,7 @@ fn every_answer_in_every_state_is_as_github_describes_it() {
     });
     read_everything(&github, run);
     let operations = Description::load().assert_holds(&github.exchanges());
-    assert_eq!(operations.len(), 20, "every endpoint of the stand-in: {operations:#?}");
+    assert_eq!(operations.len(), 23, "every endpoint of the stand-in: {operations:#?}");
 }
 
 #[test]

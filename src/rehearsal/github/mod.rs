@@ -35,6 +35,10 @@ pub struct Options {
     /// What comes before every path: empty as on github.com, or `/api/v3` as on
     /// GitHub Enterprise Server.
     pub base_path: &'static str,
+    /// What the addresses in answers begin with, of the API and of the pages for
+    /// people: for clients that follow them to GitHub alone, and reach the stand-in
+    /// by a socket of their own. Without it they are where the stand-in listens.
+    pub shown_as: Option<(&'static str, &'static str)>,
     /// Counted requests per hour and token.
     pub hourly_limit: u64,
     /// What time it is.
@@ -46,7 +50,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 impl Default for Options {
     fn default() -> Self {
-        Self { base_path: "", hourly_limit: 1000, clock: Arc::new(Timestamp::now) }
+        Self { base_path: "", shown_as: None, hourly_limit: 1000, clock: Arc::new(Timestamp::now) }
     }
 }
 

@@ -47,7 +47,10 @@ fn read(render: &Render<'_>, context: &Context<'_>, request: &Request, rest: &[&
     let world = render.world;
     match rest {
         [] => Ok(Reply::json(render.full_repository())),
-        ["actions", "runs"] => Ok(runs(render, request)),
+        ["actions", "runs"] | ["actions", "workflows", _, "runs"] => Ok(runs(render, request)),
+        ["actions", "workflows", workflow] => {
+            render.workflow(workflow).map(Reply::json).ok_or_else(Reply::not_found)
+        }
         ["actions", "runs", run] => {
             let run = find_run(world, run)?;
             Ok(Reply::json(render.run(run, run.attempt)))
@@ -72,6 +75,10 @@ fn read(render: &Render<'_>, context: &Context<'_>, request: &Request, rest: &[&
             Ok(Reply::json(render.pending_deployments(run, &context.token.login)))
         }
         ["actions", "runs", run, "approvals"] => Ok(Reply::json(render.approvals(find_run(world, run)?))),
+        ["actions", "runs", run, "artifacts"] => {
+            // No job of this world uploads anything.
+            find_run(world, run).map(|_| page(render, request, "artifacts", Vec::new()))
+        }
         ["actions", "jobs", job] => Ok(Reply::json(render.job(find_job(world, job)?))),
         ["check-runs", job, "annotations"] => Ok(Reply::json(render.annotations(find_job(world, job)?))),
         ["environments"] => {

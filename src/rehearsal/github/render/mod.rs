@@ -25,7 +25,8 @@ pub(super) struct Render<'a> {
 
 impl<'a> Render<'a> {
     pub(super) fn new(world: &'a World, shared: &'a Shared) -> Self {
-        Self { world, api: &shared.api_url, web: &shared.web_url }
+        let (api, web) = shared.options.shown_as.unwrap_or((&shared.api_url, &shared.web_url));
+        Self { world, api, web }
     }
 
     /// Address of something of the repository in the API.

@@ -7,6 +7,8 @@ use crate::rehearsal::world::{Conclusion, Job, ReviewState, Run, Step};
 
 /// The workflow that every run is of.
 const WORKFLOW_ID: u64 = 161_335;
+/// Its file's name, by which GitHub finds it as well.
+const WORKFLOW_FILE: &str = "testnet-deployer.yml";
 
 /// What GitHub notes on a job that a protection rule failed.
 const REJECTION: &str = "The deployment was rejected or didn't satisfy other protection rules.";
@@ -29,7 +31,7 @@ impl Render<'_> {
             "check_suite_node_id": format!("CS_{}", suite(run.id)),
             "head_branch": run.head_ref,
             "head_sha": run.head_sha,
-            "path": ".github/workflows/testnet-deployer.yml",
+            "path": format!(".github/workflows/{WORKFLOW_FILE}"),
             "display_title": title,
             "run_number": run.number,
             "run_attempt": attempt,
@@ -65,6 +67,27 @@ impl Render<'_> {
             "repository": self.minimal_repository(),
             "head_repository": self.minimal_repository(),
         })
+    }
+
+    /// `workflow`, by its number or its file's name.
+    pub(in super::super) fn workflow(&self, asked: &str) -> Option<Value> {
+        if asked != WORKFLOW_FILE && asked != WORKFLOW_ID.to_string() {
+            return None;
+        }
+        let path = format!(".github/workflows/{WORKFLOW_FILE}");
+        let at = time(self.world.repository.created_at);
+        Some(json!({
+            "id": WORKFLOW_ID,
+            "node_id": format!("W_{WORKFLOW_ID}"),
+            "name": self.world.runs.first().map_or("", |run| &run.workflow),
+            "path": path,
+            "state": "active",
+            "created_at": at,
+            "updated_at": at,
+            "url": self.api_url(&format!("/actions/workflows/{WORKFLOW_ID}")),
+            "html_url": self.web_url(&format!("/blob/main/{path}")),
+            "badge_url": self.web_url(&format!("/actions/workflows/{WORKFLOW_FILE}/badge.svg")),
+        }))
     }
 
     /// `job`.
