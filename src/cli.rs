@@ -1,1 +1,152 @@
-//! Command-line arguments.
+//! The command line of `race`: arguments only.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::policy::duration;
+
+/// Decides, per pull request, whether a change must survive the live testnet.
+#[derive(Debug, Parser)]
+#[command(name = "race", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 won, 10 and 11 lost, 12 undecided, 13 cancelled, 14 void; all of them in the \
+                        documentation under Reference, Exit codes."
+)]
+pub struct Arguments {
+    /// What every subcommand takes.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// The subcommand.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every subcommand takes.
+#[derive(Debug, Args)]
+pub struct Shared {
+    /// Directory with the policy files, which you vouch for [default: the base's by
+    /// the API in a pull request's run, else ./policies]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub policies: Option<PathBuf>,
+    /// How results are written on stdout
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub format: Format,
+    /// When colour is used
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub color: Color,
+    /// Say more on stderr; twice for even more
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// When colour is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal that can, and not with NO_COLOR.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Wait until a branch of the race has won, or none can: the required check
+    Wait(Wait),
+    /// Say which branch won, who approved it and what it showed
+    Inspect(Inspect),
+    /// Deploy the approved commit to the testnet's hosts over SSH
+    Deploy(Deploy),
+    /// Watch the testnet until enough sessions have passed or it stalls
+    Monitor(Monitor),
+    /// Check or show the policy
+    Policy(Policy),
+}
+
+/// `race wait`.
+#[derive(Debug, Args)]
+pub struct Wait {
+    /// Write the verdict to this file, as race.verdict/1
+    #[arg(long, value_name = "FILE")]
+    pub verdict: Option<PathBuf>,
+    /// Give up after this long, for example 5h40m
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub deadline: Option<Duration>,
+    /// A race.soak/1 that proves a branch whose proof is a soak
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+}
+
+/// `race inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A run's number or URL, a commit, or a ref [default: this run in Actions, else HEAD]
+    #[arg(value_name = "RUN | URL | SHA | REF")]
+    pub subject: Option<String>,
+    /// The newest run of this pull request
+    #[arg(long, value_name = "NUMBER", conflicts_with = "subject")]
+    pub pr: Option<u64>,
+    /// The repository, as OWNER/NAME [default: GITHUB_REPOSITORY, else the git remote's]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repo: Option<String>,
+    /// Follow the run until it is decided
+    #[arg(long)]
+    pub watch: bool,
+    /// End with the exit code of the verdict
+    #[arg(long)]
+    pub exit_verdict: bool,
+    /// Write the verdict to this file, as race.verdict/1
+    #[arg(long, value_name = "FILE")]
+    pub verdict: Option<PathBuf>,
+    /// A race.soak/1 that proves a branch whose proof is a soak
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+}
+
+/// `race deploy`.
+#[derive(Debug, Args)]
+pub struct Deploy {}
+
+/// `race monitor`.
+#[derive(Debug, Args)]
+pub struct Monitor {
+    /// Write what is known of the soak to this file after every session, as race.soak/1
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+}
+
+/// `race policy`.
+#[derive(Debug, Args)]
+pub struct Policy {
+    /// Check or show.
+    #[command(subcommand)]
+    pub command: PolicyCommand,
+}
+
+/// `race policy check|show`.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Say everything that is wrong with the policy
+    Check {
+        /// Warnings count as findings (exit 5)
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Print every value with where it came from
+    Show,
+}

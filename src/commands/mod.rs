@@ -1,9 +1,91 @@
-//! One file per subcommand: fetch, call a core, report.
+//! One file per subcommand: fetch, call a core, report. The only place where
+//! adapters meet.
+
+mod context;
+mod failure;
+mod policy;
+mod signals;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Arguments, Command};
+use crate::config::Runner;
+use crate::exit::Exit;
+use crate::report::actions::Level;
+use crate::report::{Output, Paint, Style};
+
+pub use context::Context;
+pub use failure::Failure;
+pub use signals::{Signal, Signals};
+
 /// Runs `race` with `arguments`, the first being the program's name.
-pub fn main(_arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    ExitCode::FAILURE
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let Arguments { shared, command } = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // clap prints help and version to stdout, and what is wrong to stderr.
+            let exit = if error.use_stderr() { Exit::Invalid } else { Exit::Done };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    // A second installation is refused, and then the first one does.
+    let _ = color_eyre::install();
+    let runner = Runner::of_this_process();
+    let no_color = runner.get("NO_COLOR").is_some();
+    let dumb = runner.get("TERM") == Some("dumb");
+    let style = Style::new(shared.format, shared.color, runner.in_actions(), no_color, dumb);
+    let output = Output::new(style);
+    log_to_stderr(&runner, shared.verbose, style.color_err);
+
+    let context = Context { shared, runner, output };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => {
+            let ended = runtime.block_on(dispatch(&command, &context));
+            // A blocked task (a name look-up, say) must not hold the process.
+            runtime.shutdown_background();
+            ended
+        }
+        Err(error) => Err(Failure::caused(Exit::Internal, "cannot start", &error)),
+    };
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            let Failure { exit, message, help } = failure;
+            output.annotate(Level::Error, "race", &message);
+            if let Some(help) = help {
+                output.log_painted(Paint::Dim, &format!("help: {help}"));
+            }
+            exit.into()
+        }
+    }
+}
+
+async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
+    match command {
+        Command::Policy(arguments) => policy::run(arguments, context),
+        _ => Err(Failure::new(Exit::Internal, "not there yet")),
+    }
+}
+
+/// Diagnostics of the program itself go to stderr, by `RACE_LOG` or `-v`.
+fn log_to_stderr(runner: &Runner, verbose: u8, color: bool) {
+    let by_flag = match verbose {
+        0 => "warn",
+        1 => "testnet_deployer=debug,warn",
+        _ => "debug",
+    };
+    let filter = runner.get("RACE_LOG").unwrap_or(by_flag);
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(by_flag));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(color)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .try_init();
 }

@@ -1,6 +1,8 @@
 //! What must hold between the values of a policy.
 
-use super::Policy;
+use std::time::Duration;
+
+use super::{Deploy, Monitor, Policy, Proof, Quorum, Selection};
 
 /// How much a problem matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,8 +26,323 @@ pub struct Problem {
     pub help: String,
 }
 
+fn error(key: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> Problem {
+    Problem { severity: Severity::Error, key: key.into(), message: message.into(), help: help.into() }
+}
+
+fn warning(key: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> Problem {
+    Problem { severity: Severity::Warning, ..error(key, message, help) }
+}
+
 /// Every problem between the values of `policy`.
 #[must_use]
-pub fn check(_policy: &Policy) -> Vec<Problem> {
-    Vec::new()
+pub fn check(policy: &Policy) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    names(policy, &mut problems);
+    branches(policy, &mut problems);
+    polling(policy, &mut problems);
+    if let Some(deploy) = &policy.deploy {
+        deployment(deploy, &mut problems);
+    }
+    if let Some(monitor) = &policy.monitor {
+        monitoring(monitor, &mut problems);
+    }
+    problems
+}
+
+fn names(policy: &Policy, problems: &mut Vec<Problem>) {
+    if policy.check.trim().is_empty() {
+        problems.push(error("check", "the check has no name", "write `check = \"testnet-deployer\"`"));
+    }
+    for (position, branch) in policy.branches.iter().enumerate() {
+        for (key, value) in [
+            ("name", &branch.name),
+            ("environment", &branch.environment),
+            ("gate", &branch.gate),
+            ("job", &branch.job),
+        ] {
+            if value.trim().is_empty() {
+                let key = format!("branch.{position}.{key}");
+                problems.push(error(key, "this is empty", "name it, or leave the key out"));
+            }
+        }
+        for (key, value) in [("gate", &branch.gate), ("job", &branch.job)] {
+            if *value == policy.check {
+                problems.push(error(
+                    format!("branch.{position}.{key}"),
+                    "this is the check itself, which would wait for itself",
+                    "name the job that does the branch's work",
+                ));
+            }
+        }
+    }
+}
+
+fn branches(policy: &Policy, problems: &mut Vec<Problem>) {
+    if policy.branches.is_empty() {
+        problems.push(error("branch", "there is no branch to win", "add a [[branch]] with a name"));
+    }
+    for (position, branch) in policy.branches.iter().enumerate() {
+        for earlier in &policy.branches[..position] {
+            if earlier.name == branch.name {
+                problems.push(error(
+                    format!("branch.{position}.name"),
+                    format!("two branches are called `{}`", branch.name),
+                    "give each a name of its own",
+                ));
+            }
+            // One job, or one approval, must not make two branches win.
+            if earlier.environment == branch.environment {
+                problems.push(error(
+                    format!("branch.{position}.environment"),
+                    format!(
+                        "`{}` and `{}` share an environment: one approval would let both through",
+                        earlier.name, branch.name
+                    ),
+                    "give each branch an environment of its own",
+                ));
+            }
+            if earlier.gate == branch.gate || earlier.job == branch.job {
+                problems.push(error(
+                    format!("branch.{position}.gate"),
+                    format!("`{}` and `{}` share a job", earlier.name, branch.name),
+                    "give each branch a job of its own",
+                ));
+            }
+        }
+    }
+    if policy.selection != Selection::Manual && !policy.branches.iter().any(|branch| branch.spares_testnet) {
+        problems.push(warning(
+            "selection",
+            "no branch spares the testnet, so the criteria change nothing",
+            "set `spares_testnet = true` on the branch that passes at once",
+        ));
+    }
+    if policy.selection != Selection::Manual && policy.branches.iter().all(|branch| branch.spares_testnet) {
+        problems.push(error(
+            "selection",
+            "every branch spares the testnet, so nothing can win where the criteria require one",
+            "add the branch that deploys, without `spares_testnet`",
+        ));
+    }
+    if !policy.rules.require_review {
+        problems.push(warning(
+            "rules.require_review",
+            "success alone wins: nobody has to approve anything",
+            "protect the environments with required reviewers and leave this at `true`, where the plan has them",
+        ));
+    }
+    if policy.branches.iter().any(|branch| branch.proof == Proof::Soak && branch.spares_testnet) {
+        problems.push(warning(
+            "branch",
+            "a branch that spares the testnet waits for a soak",
+            "leave `proof` out on that branch",
+        ));
+    }
+}
+
+fn polling(policy: &Policy, problems: &mut Vec<Problem>) {
+    let polling = &policy.polling;
+    if polling.interval < Duration::from_millis(100) {
+        problems.push(error(
+            "polling.interval",
+            "this asks GitHub without a pause",
+            "write `3s`; the least is `100ms`",
+        ));
+    }
+    if polling.max_interval < polling.interval {
+        problems.push(error(
+            "polling.max_interval",
+            "this is shorter than `polling.interval`",
+            "make it the longer one, for example `15s`",
+        ));
+    }
+    if polling.deadline.is_some_and(|deadline| deadline.is_zero()) {
+        problems.push(error("polling.deadline", "this gives no time at all", "write for example `5h40m`"));
+    }
+    if polling.budget_percent == 0 || polling.budget_percent > 100 {
+        problems.push(error("polling.budget_percent", "a share is 1 to 100 percent", "write `10`"));
+    }
+}
+
+fn deployment(deploy: &Deploy, problems: &mut Vec<Problem>) {
+    if deploy.hosts.is_empty() {
+        problems.push(error("deploy.host", "there is no host to deploy to", "add a [[deploy.host]]"));
+    }
+    if deploy.steps.is_empty() {
+        problems.push(error("deploy.step", "there is nothing to do on the hosts", "add a [[deploy.step]]"));
+    }
+    for (position, host) in deploy.hosts.iter().enumerate() {
+        let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if host.name.is_empty() || !host.name.chars().all(legal) || host.name.starts_with('-') {
+            problems.push(error(
+                format!("deploy.host.{position}.name"),
+                "a host's name is letters, digits, `.`, `_` and `-`",
+                "write for example `validator-1`",
+            ));
+        }
+        // ssh reads a destination that begins with `-` as an option.
+        let legal = |c: char| c.is_ascii_alphanumeric() || "._-:[]%".contains(c);
+        if host.address.is_empty() || !host.address.chars().all(legal) || host.address.starts_with('-') {
+            problems.push(error(
+                format!("deploy.host.{position}.address"),
+                "this is neither a host name nor an IP address",
+                "write for example `203.0.113.10`",
+            ));
+        }
+        let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if host.user.is_empty() || !host.user.chars().all(legal) || host.user.starts_with('-') {
+            problems.push(error(
+                format!("deploy.host.{position}.user"),
+                "this is no user name",
+                "write for example `deploy`",
+            ));
+        }
+        if host.host_keys.is_empty() {
+            problems.push(error(
+                format!("deploy.host.{position}.host_keys"),
+                "no host key is pinned, so any host would be trusted",
+                "on the host, read /etc/ssh/ssh_host_ed25519_key.pub and write its first two words here",
+            ));
+        }
+        if deploy.hosts[..position].iter().any(|earlier| earlier.name == host.name) {
+            problems.push(error(
+                format!("deploy.host.{position}.name"),
+                format!("two hosts are called `{}`", host.name),
+                "give each a name of its own",
+            ));
+        }
+    }
+    for (position, step) in deploy.steps.iter().enumerate() {
+        if step.run.is_empty() {
+            problems.push(error(
+                format!("deploy.step.{position}.run"),
+                "there is no program to run",
+                "write `run = [\"program\", \"argument\"]`",
+            ));
+        }
+        if step.time_limit.is_zero() {
+            problems.push(error(
+                format!("deploy.step.{position}.time_limit"),
+                "this gives no time at all",
+                "write for example `5m`",
+            ));
+        }
+    }
+}
+
+fn monitoring(monitor: &Monitor, problems: &mut Vec<Problem>) {
+    if monitor.nodes.is_empty() {
+        problems.push(error("monitor.node", "there is no node to ask", "add a [[monitor.node]] with a url"));
+    }
+    if monitor.target_sessions == 0 {
+        problems.push(error(
+            "monitor.target_sessions",
+            "a soak of no sessions shows nothing",
+            "write for example `500`",
+        ));
+    }
+    if monitor.session_length.is_zero() {
+        problems.push(error("monitor.session_length", "a session takes time", "write for example `60s`"));
+    }
+    if monitor.no_session() < monitor.session_length {
+        problems.push(error(
+            "monitor.stall.no_session",
+            "this is shorter than one session, so every soak would fail",
+            "leave it out, or make it longer than `session_length`",
+        ));
+    }
+    if let Quorum::Nodes(nodes) = monitor.quorum
+        && (nodes == 0 || nodes > monitor.nodes.len())
+    {
+        problems.push(error(
+            "monitor.quorum",
+            format!("a quorum of {nodes} cannot be had of {} nodes", monitor.nodes.len()),
+            "write `\"majority\"` or a number of the nodes listed",
+        ));
+    }
+    for (position, node) in monitor.nodes.iter().enumerate() {
+        if !node.url.starts_with("ws://") && !node.url.starts_with("wss://") {
+            problems.push(error(
+                format!("monitor.node.{position}.url"),
+                "this is no WebSocket URL",
+                "write for example `ws://127.0.0.1:9944`",
+            ));
+        }
+        if monitor.nodes[..position].iter().any(|earlier| earlier.url == node.url) {
+            problems.push(error(
+                format!("monitor.node.{position}.url"),
+                "this node is listed twice, and would have two votes",
+                "list each node once",
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(policy: &Policy, severity: Severity) -> Vec<String> {
+        check(policy).into_iter().filter(|p| p.severity == severity).map(|p| p.key).collect()
+    }
+
+    #[test]
+    fn the_default_and_the_example_are_sound() {
+        assert_eq!(check(&Policy::default()), []);
+        assert_eq!(check(&Policy::example()), []);
+    }
+
+    #[test]
+    fn every_rule_finds_what_it_is_for() {
+        type Break = fn(&mut Policy);
+        let cases: [(Break, &str, Severity); 18] = [
+            (|p| p.check = " ".into(), "check", Severity::Error),
+            (|p| p.branches.clear(), "branch", Severity::Error),
+            (|p| p.branches[1].name = "testnet".into(), "branch.1.name", Severity::Error),
+            (|p| p.branches[1].environment = "testnet".into(), "branch.1.environment", Severity::Error),
+            (|p| p.branches[1].job = "testnet".into(), "branch.1.gate", Severity::Error),
+            (|p| p.branches[0].gate = "testnet-deployer".into(), "branch.0.gate", Severity::Error),
+            (|p| p.rules.require_review = false, "rules.require_review", Severity::Warning),
+            (|p| p.polling.interval = Duration::ZERO, "polling.interval", Severity::Error),
+            (|p| p.polling.max_interval = Duration::from_secs(1), "polling.max_interval", Severity::Error),
+            (|p| p.polling.budget_percent = 0, "polling.budget_percent", Severity::Error),
+            (
+                |p| p.deploy.as_mut().unwrap().hosts[0].address = "-oProxyCommand=x".into(),
+                "deploy.host.0.address",
+                Severity::Error,
+            ),
+            (
+                |p| p.deploy.as_mut().unwrap().hosts[0].host_keys.clear(),
+                "deploy.host.0.host_keys",
+                Severity::Error,
+            ),
+            (|p| p.deploy.as_mut().unwrap().steps[0].run.clear(), "deploy.step.0.run", Severity::Error),
+            (|p| p.monitor.as_mut().unwrap().quorum = Quorum::Nodes(2), "monitor.quorum", Severity::Error),
+            (|p| p.monitor.as_mut().unwrap().target_sessions = 0, "monitor.target_sessions", Severity::Error),
+            (
+                |p| p.monitor.as_mut().unwrap().nodes[0].url = "http://x".into(),
+                "monitor.node.0.url",
+                Severity::Error,
+            ),
+            (
+                |p| p.monitor.as_mut().unwrap().stall.no_session = Some(Duration::from_secs(1)),
+                "monitor.stall.no_session",
+                Severity::Error,
+            ),
+            (
+                |p| {
+                    p.selection = Selection::Auto;
+                    p.branches[0].spares_testnet = true;
+                },
+                "selection",
+                Severity::Error,
+            ),
+        ];
+        for (break_it, key, severity) in cases {
+            let mut policy = Policy::example();
+            break_it(&mut policy);
+            assert!(keys(&policy, severity).contains(&key.to_owned()), "{key}: {:?}", check(&policy));
+        }
+    }
 }

@@ -55,6 +55,28 @@ pub struct Step {
     pub time_limit: Duration,
 }
 
+impl Deploy {
+    /// A deployment in which every key has a value.
+    pub(super) fn example() -> Self {
+        Self {
+            hosts: vec![Host {
+                name: "validator-1".to_owned(),
+                address: "203.0.113.10".to_owned(),
+                port: ssh_port(),
+                user: ssh_user(),
+                host_keys: vec!["ssh-ed25519 AAAA...".to_owned()],
+            }],
+            steps: vec![Step {
+                name: "restart".to_owned(),
+                run: vec!["sudo".to_owned(), "systemctl".to_owned(), "restart".to_owned(), "node".to_owned()],
+                time_limit: time_limit(),
+            }],
+            connect_timeout: connect_timeout(),
+            private_key_env: private_key_env(),
+        }
+    }
+}
+
 fn connect_timeout() -> Duration {
     Duration::from_secs(15)
 }

@@ -53,6 +53,18 @@ impl Default for Policy {
     }
 }
 
+impl Policy {
+    /// A policy in which every key there is has a value: what the documentation,
+    /// suggestions for mistyped keys and tests are made from.
+    #[must_use]
+    pub fn example() -> Self {
+        let mut example =
+            Self { deploy: Some(Deploy::example()), monitor: Some(Monitor::example()), ..Self::default() };
+        example.polling.deadline = Some(std::time::Duration::from_mins(340));
+        example
+    }
+}
+
 /// Which top-level keys belong to which policy file.
 pub const FILES: [(&str, &[&str]); 2] = [
     ("race.toml", &["check", "selection", "branch", "rules", "polling"]),

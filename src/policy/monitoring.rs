@@ -30,6 +30,18 @@ pub struct Monitor {
 }
 
 impl Monitor {
+    /// A monitor in which every key has a value.
+    pub(super) fn example() -> Self {
+        Self {
+            session_length: Duration::from_mins(1),
+            target_sessions: target_sessions(),
+            unmeasured_after: unmeasured_after(),
+            quorum: Quorum::Majority,
+            nodes: vec![Node { url: "ws://127.0.0.1:9944".to_owned() }],
+            stall: Stall { no_session: Some(Duration::from_mins(17)) },
+        }
+    }
+
     /// How long the chain may go without a new session: as the policy says, else
     /// twice the session's length plus 15 minutes, because keygen is retried.
     #[must_use]

@@ -1,1 +1,31 @@
-//! To be written.
+//! Which branch won? Pure: a snapshot of a run becomes a verdict.
+//!
+//! Three steps, each a total function over values:
+//!
+//! 1. [`contender`] reads one branch out of the job list, the reviews and the
+//!    environments: its state and the facts that matter for a win;
+//! 2. [`judge`] applies the rules to the facts of all branches, in the order of
+//!    `docs/how-the-race-decides.md`;
+//! 3. [`decide`] puts both together and says why.
+//!
+//! [`watch`] folds readings over time: it confirms endings by a second reading,
+//! and knows the deadline. Time is always a value that the caller passes in.
+
+pub mod contender;
+mod decide;
+pub mod judge;
+mod names;
+mod reason;
+mod snapshot;
+mod verdict;
+pub mod watch;
+
+pub use contender::{Contender, State};
+pub use decide::decide;
+pub use names::stands_for;
+pub use reason::{Awaited, Reason, Warning};
+pub use snapshot::{
+    Advice, Conclusion, Job, JobStatus, Pending, Protection, Review, ReviewState, Run, Snapshot, SoakProof,
+    SoakVerdict, Step, User, UserKind,
+};
+pub use verdict::{Outcome, Verdict};

@@ -1,1 +1,11 @@
-//! To be written.
+//! What people and programs read of us: terminal, GitHub Actions, JSON. Results
+//! go to stdout, the log to stderr; nothing else in the product writes there.
+
+pub mod actions;
+mod inert;
+mod output;
+mod style;
+
+pub use inert::{inert, inert_json, inert_lines};
+pub use output::Output;
+pub use style::{Paint, Style};
