@@ -1,10 +1,16 @@
 //! One file per subcommand: fetch, call a core, report. The only place where
 //! adapters meet.
 
+mod announce;
+mod connect;
 mod context;
 mod failure;
+mod inspect;
+mod observe;
 mod policy;
+mod policy_source;
 mod signals;
+mod wait;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -69,7 +75,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::Policy(arguments) => policy::run(arguments, context),
-        _ => Err(Failure::new(Exit::Internal, "not there yet")),
+        Command::Wait(arguments) => wait::run(arguments, context).await,
+        Command::Inspect(arguments) => inspect::run(arguments, context).await,
+        Command::Deploy(_) | Command::Monitor(_) => Err(Failure::new(Exit::Internal, "not there yet")),
     }
 }
 

@@ -125,13 +125,14 @@ impl Layers<'_> {
             }
         };
         let known = serde_json::to_value(Policy::example()).unwrap_or_default();
-        let mut first = true;
+        let mut reported: Vec<String> = problems.iter().map(|problem| problem.key.clone()).collect();
         let policy = loop {
             let (read, unknown) = read(&value);
-            if std::mem::take(&mut first) {
-                let misplaced: Vec<String> = problems.iter().map(|problem| problem.key.clone()).collect();
-                let unknown = unknown.into_iter().filter(|path| !misplaced.contains(&path.join(".")));
-                problems.extend(unknown.map(|path| self.unknown(&figment, &known, &path)));
+            for path in unknown {
+                if !reported.contains(&path.join(".")) {
+                    reported.push(path.join("."));
+                    problems.push(self.unknown(&figment, &known, &path));
+                }
             }
             match read {
                 Ok(policy) => break policy,

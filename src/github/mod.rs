@@ -1,1 +1,21 @@
-//! To be written.
+//! GitHub's REST API, by octocrab. Narrow lenient models, conditional requests,
+//! our own back-off, and errors that say what to do. Reads only, so far.
+//!
+//! What the API answers becomes a value of [`crate::race`]; octocrab's types do
+//! not leave this module. How GitHub behaves, and how far that is confirmed, is
+//! told in `docs/design/github.md`.
+
+mod client;
+mod error;
+mod event;
+mod lookup;
+mod model;
+mod pace;
+mod reader;
+
+pub use client::{Client, Connection, Repository};
+pub use error::{ApiError, Retry};
+pub use event::{Event, EventError};
+pub use lookup::{Check, PullRequest};
+pub use pace::{Budget, Pace};
+pub use reader::{Depth, Reader, Reading};

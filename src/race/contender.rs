@@ -142,16 +142,16 @@ fn counting<'s>(policy: &Policy, snapshot: &'s Snapshot, pattern: &str) -> (Vec<
 /// environment exists.
 fn state_of(job: &Job, rejected: bool) -> State {
     match (&job.status, &job.conclusion) {
-        (JobStatus::Queued, _) => State::Queued,
+        (JobStatus::Queued | JobStatus::Pending | JobStatus::Requested, _) => State::Queued,
         (JobStatus::Waiting, _) => State::Waiting,
         // Completed without a conclusion is a reading between two writes of GitHub's.
         (JobStatus::InProgress | JobStatus::Unknown(_), _) | (JobStatus::Completed, None) => State::Running,
         (JobStatus::Completed, Some(conclusion)) => match conclusion {
             Conclusion::Success => State::Succeeded,
-            Conclusion::Skipped => State::Skipped,
+            Conclusion::Skipped | Conclusion::Neutral => State::Skipped,
             Conclusion::Cancelled => State::Cancelled,
             Conclusion::Failure if rejected && !job.ran() => State::Rejected,
-            Conclusion::Failure | Conclusion::Unknown(_) => State::Failed,
+            Conclusion::Failure | Conclusion::TimedOut | Conclusion::Unknown(_) => State::Failed,
         },
     }
 }
@@ -193,6 +193,17 @@ fn selected(selection: Selection, advice: Advice, spares_testnet: bool) -> (bool
         Selection::Auto if spares_testnet => (advice != Advice::NotNeeded, advice == Advice::NotNeeded),
         Selection::Manual | Selection::Guarded | Selection::Auto => (false, false),
     }
+}
+
+/// The environments whose protection matters now: those of branches that have
+/// succeeded.
+#[must_use]
+pub fn environments_that_matter(policy: &Policy, snapshot: &Snapshot) -> Vec<String> {
+    let contenders = policy.branches.iter().map(|branch| read(policy, branch, snapshot));
+    contenders
+        .filter(|contender| contender.state == State::Succeeded && !contender.excluded)
+        .map(|contender| contender.environment)
+        .collect()
 }
 
 /// Reads one branch out of a snapshot.

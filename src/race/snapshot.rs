@@ -54,8 +54,12 @@ pub struct Run {
 /// Status of a job (`GET .../actions/runs/{id}/jobs`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobStatus {
-    /// Queued, pending (concurrency) or requested: it will come by itself.
+    /// It will start by itself.
     Queued,
+    /// It waits for a concurrency group, and will start by itself.
+    Pending,
+    /// It was asked for, and will start by itself.
+    Requested,
     /// In progress.
     InProgress,
     /// Waiting for a protection rule.
@@ -66,10 +70,28 @@ pub enum JobStatus {
     Unknown(String),
 }
 
+impl JobStatus {
+    /// GitHub's word for it.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Queued => "queued",
+            Self::Pending => "pending",
+            Self::Requested => "requested",
+            Self::InProgress => "in_progress",
+            Self::Waiting => "waiting",
+            Self::Completed => "completed",
+            Self::Unknown(word) => word,
+        }
+    }
+}
+
 impl From<&str> for JobStatus {
-    fn from(text: &str) -> Self {
-        match text {
-            "queued" | "pending" | "requested" => Self::Queued,
+    fn from(word: &str) -> Self {
+        match word {
+            "queued" => Self::Queued,
+            "pending" => Self::Pending,
+            "requested" => Self::Requested,
             "in_progress" => Self::InProgress,
             "waiting" => Self::Waiting,
             "completed" => Self::Completed,
@@ -81,25 +103,47 @@ impl From<&str> for JobStatus {
 /// Conclusion of a job that has completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Conclusion {
-    /// `success`.
+    /// It did its work.
     Success,
-    /// `failure` or `timed_out`.
+    /// A step failed, or it was rejected.
     Failure,
-    /// `cancelled`.
+    /// It took too long.
+    TimedOut,
+    /// It was cancelled.
     Cancelled,
-    /// `skipped` or `neutral`.
+    /// It was skipped.
     Skipped,
+    /// Neither good nor bad; no job should end so.
+    Neutral,
     /// A value unknown today, or one that a job should not have.
     Unknown(String),
 }
 
+impl Conclusion {
+    /// GitHub's word for it.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::TimedOut => "timed_out",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+            Self::Neutral => "neutral",
+            Self::Unknown(word) => word,
+        }
+    }
+}
+
 impl From<&str> for Conclusion {
-    fn from(text: &str) -> Self {
-        match text {
+    fn from(word: &str) -> Self {
+        match word {
             "success" => Self::Success,
-            "failure" | "timed_out" => Self::Failure,
+            "failure" => Self::Failure,
+            "timed_out" => Self::TimedOut,
             "cancelled" => Self::Cancelled,
-            "skipped" | "neutral" => Self::Skipped,
+            "skipped" => Self::Skipped,
+            "neutral" => Self::Neutral,
             other => Self::Unknown(other.to_owned()),
         }
     }

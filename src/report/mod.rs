@@ -5,6 +5,7 @@ pub mod actions;
 mod inert;
 mod output;
 mod style;
+pub mod verdict;
 
 pub use inert::{inert, inert_json, inert_lines};
 pub use output::Output;

@@ -1,0 +1,254 @@
+//! `race wait`: the required check. Polls the run until a branch has won, or none
+//! can.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use crate::cli::Wait;
+use crate::config::{Flag, Runner};
+use crate::exit::Exit;
+use crate::github::{ApiError, Depth, Event, Pace, Reader};
+use crate::policy::{Policy, duration};
+use crate::race::watch::{Observation, Refusal, Step, Watch};
+use crate::race::{Outcome, Run, Verdict};
+use crate::report::actions::Level;
+use crate::report::verdict::Decided;
+
+use super::announce::{Announcement, announce};
+use super::observe::{Clock, Observer};
+use super::signals::Signals;
+use super::{Context, Failure, connect, policy_source};
+
+/// When waiting ends on a runner of GitHub's, whose jobs end after 6 h, and on one
+/// of the team's own, whose jobs end after 5 days.
+const HOSTED: Duration = Duration::from_mins(5 * 60 + 40);
+const SELF_HOSTED: Duration = Duration::from_hours(4 * 24 + 20);
+/// The longest time without a word.
+const HEARTBEAT: Duration = Duration::from_mins(1);
+
+/// Runs `race wait`.
+pub(super) async fn run(arguments: &Wait, context: &Context) -> Result<Exit, Failure> {
+    let clock = Clock::start();
+    let mut signals = Signals::listen()
+        .map_err(|error| Failure::caused(Exit::Internal, "cannot listen to signals", &error))?;
+    let runner = &context.runner;
+    let (run_id, attempt) = this_run(runner)?;
+    let event = event_of(runner)?;
+    let mut client = connect::client(context, None).await?;
+    let flags = deadline_flag(arguments.deadline);
+    let settings = policy_source::in_force(context, &mut client, &event, &flags).await?;
+    let policy = settings.policy;
+    let deadline = policy.polling.deadline.unwrap_or(if runner.is_hosted() { HOSTED } else { SELF_HOSTED });
+
+    let head_sha = event.head_sha.clone();
+    let reader = Reader::new(client, run_id, Some(attempt)).about(head_sha, event.pull_request);
+    let mut wait = Waiting {
+        context,
+        clock,
+        watch: Watch::new(&policy, clock.began(), deadline),
+        pace: Pace::new(policy.polling, clock.began()),
+        observer: Observer::new(reader, &policy, arguments.checkpoint.as_deref())?,
+        run: unread(runner, &event, run_id, attempt),
+        spoken: None,
+        policy,
+    };
+    wait.greet(deadline);
+    let ended = tokio::select! {
+        ended = wait.until_decided() => ended,
+        signal = signals.next() => {
+            let verdict = wait.watch.interrupted(signal.name());
+            wait.end(arguments, &verdict)?;
+            return Ok(signal.exit());
+        }
+    };
+    match ended {
+        Ok(verdict) => {
+            wait.end(arguments, &verdict)?;
+            Ok(verdict.exit())
+        }
+        Err(Refusal { exit, message, help }) => Err(Failure::new(exit, message).help(help)),
+    }
+}
+
+/// One wait, from its first reading to its end.
+struct Waiting<'c> {
+    context: &'c Context,
+    policy: Policy,
+    clock: Clock,
+    watch: Watch,
+    pace: Pace,
+    observer: Observer,
+    run: Run,
+    /// What was said last, and when.
+    spoken: Option<(String, Timestamp)>,
+}
+
+impl Waiting<'_> {
+    /// Observes, folds, and acts on what the fold says, until it says to end.
+    async fn until_decided(&mut self) -> Result<Verdict, Refusal> {
+        let mut depth = Depth::Full;
+        loop {
+            let now = self.clock.now();
+            // A look may take many requests; the deadline holds all the same.
+            let looking = self.observer.look(&self.policy, depth, now);
+            let looked = match timeout(self.watch.remaining(now), looking).await {
+                Ok(looked) => looked,
+                Err(_) => Err(ApiError::Transport("no answer before the deadline".to_owned())),
+            };
+            let now = self.clock.now();
+            let (observation, pause) = match looked {
+                Ok(reading) => {
+                    self.run = reading.snapshot.run.clone();
+                    let budget = self.observer.reader.client().budget();
+                    let (moved, counted) = (reading.moved, reading.counted);
+                    let pause = self.pace.after_reading(now, moved, counted, budget, fastrand::f64());
+                    (Observation::Read(Box::new(reading.snapshot)), pause)
+                }
+                Err(error) => (error.observed(), self.pace.after_failure(&error, fastrand::f64())),
+            };
+            let pause = match self.watch.observe(&self.policy, now, observation) {
+                Step::End(verdict) => return Ok(verdict),
+                Step::Refuse(refusal) => return Err(refusal),
+                Step::Wait { within } => {
+                    depth = if within.is_some() { Depth::Full } else { Depth::Quiet };
+                    within.map_or(pause, |within| pause.min(within))
+                }
+            };
+            self.speak(now);
+            if let Some(verdict) = self.pause(pause).await {
+                return Ok(verdict);
+            }
+        }
+    }
+
+    /// Waits this long, with a word every minute; ends early at the deadline.
+    async fn pause(&mut self, pause: Duration) -> Option<Verdict> {
+        let until = self.clock.now().checked_add(pause).unwrap_or(Timestamp::MAX);
+        loop {
+            let now = self.clock.now();
+            if let Step::End(verdict) = self.watch.tick(now) {
+                return Some(verdict);
+            }
+            self.speak(now);
+            let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+            if left.is_zero() {
+                return None;
+            }
+            tokio::time::sleep(left.min(self.watch.remaining(now)).min(self.until_word(now))).await;
+        }
+    }
+
+    /// How long until the next heartbeat is due.
+    fn until_word(&self, now: Timestamp) -> Duration {
+        let Some((_, at)) = &self.spoken else { return Duration::ZERO };
+        HEARTBEAT.saturating_sub(Duration::try_from(now.duration_since(*at)).unwrap_or_default())
+    }
+
+    /// Says what is awaited, where that is new or a minute has passed.
+    fn speak(&mut self, now: Timestamp) {
+        let awaited = match (self.watch.error(), self.watch.last()) {
+            (Some(error), _) => format!("trying again: {error}"),
+            (None, Some(last)) if last.outcome() == Outcome::Undecided => last.reason.to_string(),
+            (None, Some(last)) => format!("to be confirmed: {}", last.reason),
+            (None, None) => "reading the run".to_owned(),
+        };
+        let known = self.spoken.as_ref().is_some_and(|(said, _)| *said == awaited);
+        if known && !self.until_word(now).is_zero() {
+            return;
+        }
+        let waited = Duration::try_from(now.duration_since(self.clock.began())).unwrap_or_default();
+        let left = duration::rounded(self.watch.remaining(now));
+        self.context.output.log(&format!("[{}] {awaited} ({left} left)", duration::rounded(waited)));
+        self.spoken = Some((awaited, now));
+    }
+
+    /// Says what is awaited, for how long, and what is doubtful from the start.
+    fn greet(&self, deadline: Duration) {
+        let names: Vec<&str> = self.policy.branches.iter().map(|branch| branch.name.as_str()).collect();
+        let within = duration::rounded(deadline);
+        let (id, attempt) = (self.run.id, self.run.attempt);
+        self.context.output.log(&format!(
+            "waiting for {} in run {id}, attempt {attempt}, for up to {within}",
+            names.join(" or ")
+        ));
+        if let Some(monitor) = &self.policy.monitor {
+            let least = monitor.session_length * monitor.target_sessions;
+            if least > deadline {
+                let least = duration::rounded(least);
+                let target = monitor.target_sessions;
+                self.context.output.annotate(
+                    Level::Warning,
+                    "race wait",
+                    &format!("{target} sessions take at least {least}, and waiting ends after {within}: no soak can pass within this job"),
+                );
+            }
+        }
+    }
+
+    fn end(&self, arguments: &Wait, verdict: &Verdict) -> Result<(), Failure> {
+        let now = self.clock.now();
+        let decided = Decided { verdict, run: &self.run, at: Some(now) };
+        announce(&Announcement {
+            context: self.context,
+            decided,
+            check: &self.policy.check,
+            file: arguments.verdict.as_deref(),
+            annotated: true,
+            now,
+        })
+    }
+}
+
+/// The run and attempt that we are a job of.
+fn this_run(runner: &Runner) -> Result<(u64, u64), Failure> {
+    let number = |name: &str| {
+        let text = runner.get(name).ok_or_else(|| {
+            Failure::new(Exit::Invalid, format!("{name} is not set")).help(
+                "`race wait` is a step of a workflow; to look at a run from elsewhere use `race inspect`",
+            )
+        })?;
+        text.parse::<u64>()
+            .map_err(|_| Failure::new(Exit::Invalid, format!("{name} is `{text}`, which is no number")))
+    };
+    let attempt = if runner.get("GITHUB_RUN_ATTEMPT").is_some() { number("GITHUB_RUN_ATTEMPT")? } else { 1 };
+    Ok((number("GITHUB_RUN_ID")?, attempt))
+}
+
+/// The event that started the run.
+fn event_of(runner: &Runner) -> Result<Event, Failure> {
+    let (Some(name), Some(path)) = (runner.get("GITHUB_EVENT_NAME"), runner.path("GITHUB_EVENT_PATH")) else {
+        return Ok(Event::default());
+    };
+    let payload = std::fs::read_to_string(&path).map_err(|error| {
+        Failure::caused(Exit::Invalid, &format!("cannot read {}", path.display()), &error)
+    })?;
+    Event::parse(name, &payload).map_err(|error| Failure::new(Exit::Invalid, error.to_string()))
+}
+
+fn deadline_flag(deadline: Option<Duration>) -> Vec<Flag> {
+    let flag =
+        |deadline| Flag { flag: "--deadline", key: "polling.deadline", value: duration::format(deadline) };
+    deadline.map(flag).into_iter().collect()
+}
+
+/// The run as the runner's variables tell it, before anything is read.
+fn unread(runner: &Runner, event: &Event, id: u64, attempt: u64) -> Run {
+    let server = runner.get("GITHUB_SERVER_URL").unwrap_or("https://github.com");
+    let repository = runner.get("GITHUB_REPOSITORY").unwrap_or_default();
+    Run {
+        id,
+        attempt,
+        url: format!("{server}/{repository}/actions/runs/{id}"),
+        event: event.name.clone(),
+        head_sha: event
+            .head_sha
+            .clone()
+            .or_else(|| runner.get("GITHUB_SHA").map(str::to_owned))
+            .unwrap_or_default(),
+        pull_request: event.pull_request,
+        started_at: None,
+        cancelled: false,
+    }
+}

@@ -1,0 +1,364 @@
+//! One request at a time: timeouts, conditional requests, the rate limit's
+//! headers, and errors by what the answer says.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, DATE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LINK, RETRY_AFTER};
+use http::{Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use octocrab::Octocrab;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::error::{ApiError, Retry};
+use super::pace::Budget;
+
+/// How long a connection, and a whole answer, may take.
+const CONNECT: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(20);
+/// The largest answer that is read: a hundred jobs with their steps are about 1 MB.
+const LARGEST: usize = 32 * 1024 * 1024;
+/// How often a patient client asks, and the first pause between two tries.
+const TRIES: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest that a patient client waits because GitHub asks it to.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The media type of a file as it is.
+const RAW: HeaderValue = HeaderValue::from_static("application/vnd.github.raw+json");
+/// Headers of the rate limit: requests left, and when the count starts anew.
+const REMAINING: &str = "x-ratelimit-remaining";
+const RESET: &str = "x-ratelimit-reset";
+
+/// A repository, as OWNER/NAME.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    /// Its owner.
+    pub owner: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Repository {
+    /// Reads OWNER/NAME, with the characters that GitHub allows.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (owner, name) = text.split_once('/')?;
+        let legal = |part: &str| {
+            !part.is_empty()
+                && part != "."
+                && part != ".."
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        };
+        (legal(owner) && legal(name)).then(|| Self { owner: owner.to_owned(), name: name.to_owned() })
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.owner, self.name)
+    }
+}
+
+/// Where and as whom to ask.
+pub struct Connection<'c> {
+    /// Base URL of the API, with its path on GitHub Enterprise (`/api/v3`).
+    pub api_url: &'c str,
+    /// The token.
+    pub token: &'c str,
+    /// The repository that paths are about.
+    pub repository: Repository,
+}
+
+/// A client for one repository.
+pub struct Client {
+    octocrab: Octocrab,
+    base: String,
+    repository: Repository,
+    known: BTreeMap<String, Known>,
+    budget: Option<Budget>,
+    requests: u64,
+}
+
+/// An answer that can be asked for conditionally.
+struct Known {
+    etag: HeaderValue,
+    body: Bytes,
+    next: Option<String>,
+}
+
+/// An answer.
+pub(super) struct Answer {
+    /// The body, of this answer or, after a 304, of the one before.
+    pub(super) body: Bytes,
+    /// Nothing has changed since the last answer (304).
+    pub(super) unchanged: bool,
+    /// GitHub's time.
+    pub(super) date: Option<Timestamp>,
+    /// The path of the next page.
+    pub(super) next: Option<String>,
+    etag: Option<HeaderValue>,
+}
+
+impl Client {
+    /// A client. Nothing is asked yet. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the API's URL is no URL, or no TLS root certificates are installed.
+    pub fn new(connection: Connection<'_>) -> Result<Self, ApiError> {
+        let invalid = |error: octocrab::Error| ApiError::Transport(text_of(&error));
+        let base = connection.api_url.trim_end_matches('/').to_owned();
+        let octocrab = Octocrab::builder()
+            .base_uri(base.as_str())
+            .map_err(invalid)?
+            .personal_token(connection.token.to_owned())
+            .set_connect_timeout(Some(CONNECT))
+            .set_read_timeout(Some(ANSWER))
+            .set_write_timeout(Some(ANSWER))
+            .build()
+            .map_err(invalid)?;
+        Ok(Self {
+            octocrab,
+            base,
+            repository: connection.repository,
+            known: BTreeMap::new(),
+            budget: None,
+            requests: 0,
+        })
+    }
+
+    /// The repository that paths are about.
+    #[must_use]
+    pub const fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// What is left of the rate limit, by the last answer that told.
+    #[must_use]
+    pub const fn budget(&self) -> Option<Budget> {
+        self.budget
+    }
+
+    /// How many requests were sent.
+    #[must_use]
+    pub const fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// Reads `path` of the repository once.
+    pub(super) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, ApiError> {
+        let answer = self.ask(path, false).await?;
+        read(path, &answer.body)
+    }
+
+    /// Reads `path` of the repository, asking again where that may help, for about
+    /// a minute at most.
+    pub(super) async fn get_patiently<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, ApiError> {
+        let mut tries = 0;
+        loop {
+            match self.get(path).await {
+                Ok(value) => return Ok(value),
+                Err(error) => self.pause_before_retry(error, &mut tries).await?,
+            }
+        }
+    }
+
+    /// Waits before another try where one may help; else gives the error back.
+    pub(super) async fn pause_before_retry(&self, error: ApiError, tries: &mut u32) -> Result<(), ApiError> {
+        *tries += 1;
+        let pause = match error.retry() {
+            _ if *tries >= TRIES => return Err(error),
+            Retry::After(wait) if wait <= LONGEST_PAUSE => wait,
+            Retry::Backoff => (FIRST_PAUSE * 2_u32.pow(*tries - 1)).mul_f64(0.5 + fastrand::f64()),
+            Retry::After(_) | Retry::Never => return Err(error),
+        };
+        tracing::debug!(%error, ?pause, "asking again");
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// Reads a file of the repository at a commit
+    /// (`GET /repos/{owner}/{repo}/contents/{path}`), as text.
+    pub(super) async fn get_file(&mut self, path: &str) -> Result<String, ApiError> {
+        let headers = HeaderMap::from_iter([(ACCEPT, RAW)]);
+        let answer = self.send(path, headers).await?;
+        String::from_utf8(answer.body.into())
+            .map_err(|error| ApiError::Malformed { path: path.to_owned(), message: error.to_string() })
+    }
+
+    /// Asks for `path` of the repository; conditionally where `conditional` and the
+    /// last answer had an ETag.
+    pub(super) async fn ask(&mut self, path: &str, conditional: bool) -> Result<Answer, ApiError> {
+        let known = self.known.get(path).filter(|_| conditional);
+        let headers = known.map(|known| (IF_NONE_MATCH, known.etag.clone())).into_iter().collect();
+        let answer = self.send(path, headers).await?;
+        if let Some(etag) = answer.etag.clone().filter(|_| conditional) {
+            let known = Known { etag, body: answer.body.clone(), next: answer.next.clone() };
+            self.known.insert(path.to_owned(), known);
+        }
+        Ok(answer)
+    }
+
+    async fn send(&mut self, path: &str, headers: HeaderMap) -> Result<Answer, ApiError> {
+        let route = format!("{}/repos/{}/{}/{path}", self.base, self.repository.owner, self.repository.name);
+        self.requests += 1;
+        let asked = async {
+            let response = self
+                .octocrab
+                ._get_with_headers(route.as_str(), Some(headers))
+                .await
+                .map_err(|error| text_of(&error))?;
+            let (parts, body) = response.into_parts();
+            let body =
+                Limited::new(body, LARGEST).collect().await.map_err(|error| text_of(error.as_ref()))?;
+            Ok::<_, String>(Response::from_parts(parts, body.to_bytes()))
+        };
+        let response = match tokio::time::timeout(ANSWER, asked).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(ApiError::Transport(error)),
+            Err(_) => return Err(ApiError::Transport(format!("no answer within {} s", ANSWER.as_secs()))),
+        };
+        self.keep_budget(response.headers());
+        tracing::debug!(path, status = response.status().as_u16(), "asked GitHub");
+        let date = date_of(response.headers());
+        if response.status() == StatusCode::NOT_MODIFIED
+            && let Some(known) = self.known.get(path)
+        {
+            return Ok(Answer {
+                body: known.body.clone(),
+                unchanged: true,
+                date,
+                next: known.next.clone(),
+                etag: None,
+            });
+        }
+        if !response.status().is_success() {
+            return Err(refused(path, &response));
+        }
+        let next = Self::next_page(response.headers());
+        let etag = response.headers().get(ETAG).cloned();
+        Ok(Answer { body: response.into_body(), unchanged: false, date, next, etag })
+    }
+
+    fn keep_budget(&mut self, headers: &HeaderMap) {
+        let remaining = number(headers, REMAINING).and_then(|number| u64::try_from(number).ok());
+        let reset = number(headers, RESET).and_then(|second| Timestamp::from_second(second).ok());
+        if let (Some(remaining), Some(reset)) = (remaining, reset) {
+            self.budget = Some(Budget { remaining, reset });
+        }
+    }
+
+    /// The path of the next page, where `Link` names one of this repository.
+    fn next_page(headers: &HeaderMap) -> Option<String> {
+        let links = headers.get(LINK)?.to_str().ok()?;
+        let next = links.split(',').find(|link| link.contains("rel=\"next\""))?;
+        let url = next.split_once('<')?.1.split_once('>')?.0;
+        // GitHub's own links may name the repository by number: what follows it is the same.
+        let (_, after) = url.split_once("/repos/").or_else(|| url.split_once("/repositories/"))?;
+        let segments = if url.contains("/repositories/") { 1 } else { 2 };
+        Some(after.splitn(segments + 1, '/').nth(segments)?.to_owned())
+    }
+}
+
+/// Reads the body of an answer.
+pub(super) fn read<T: DeserializeOwned>(path: &str, body: &[u8]) -> Result<T, ApiError> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| ApiError::Malformed { path: path.to_owned(), message: error.to_string() })
+}
+
+/// A text as one segment of a path.
+pub(super) fn segment(text: &str) -> String {
+    const KEPT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, &KEPT).to_string()
+}
+
+/// The error that an answer stands for.
+fn refused(path: &str, response: &Response<Bytes>) -> ApiError {
+    #[derive(Deserialize)]
+    struct Said {
+        message: String,
+    }
+    let status = response.status().as_u16();
+    let message = match serde_json::from_slice::<Said>(response.body()) {
+        Ok(said) => said.message.chars().take(300).collect(),
+        Err(_) => "no explanation".to_owned(),
+    };
+    match status {
+        401 => ApiError::Unauthorized,
+        403 | 429 => match rate_limit(response.headers(), &message, status) {
+            Some(wait) => ApiError::RateLimited { status, wait },
+            None => ApiError::Forbidden { path: path.to_owned(), permission: permission_for(path), message },
+        },
+        404 => ApiError::NotFound { path: path.to_owned() },
+        _ => {
+            ApiError::Status { status, path: path.to_owned(), message, wait: retry_after(response.headers()) }
+        }
+    }
+}
+
+/// How long a rate limit asks to wait, where the answer is one.
+///
+/// Source: <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>.
+fn rate_limit(headers: &HeaderMap, message: &str, status: u16) -> Option<Duration> {
+    if let Some(wait) = retry_after(headers) {
+        return Some(wait);
+    }
+    if number(headers, REMAINING) == Some(0)
+        && let Some(reset) = number(headers, RESET)
+    {
+        let now = date_of(headers).unwrap_or_else(Timestamp::now).as_second();
+        return Some(Duration::from_secs(u64::try_from(reset - now).unwrap_or(0).clamp(1, 3_600)));
+    }
+    // The secondary limit may come without either header: a minute is the least.
+    (status == 429 || message.to_lowercase().contains("rate limit")).then_some(Duration::from_secs(60))
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    Some(Duration::from_secs(u64::try_from(number(headers, RETRY_AFTER.as_str())?).ok()?))
+}
+
+/// The number that a header holds.
+fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+fn date_of(headers: &HeaderMap) -> Option<Timestamp> {
+    rfc2822::DateTimeParser::new().parse_timestamp(headers.get(DATE)?.as_bytes()).ok()
+}
+
+/// The permission of a workflow's token that a path takes.
+fn permission_for(path: &str) -> &'static str {
+    if path.starts_with("contents") {
+        "contents: read"
+    } else if path.starts_with("pulls") {
+        "pull-requests: read"
+    } else if path.contains("/check-runs") {
+        "checks: read"
+    } else if path.contains("/status") {
+        "statuses: read"
+    } else {
+        "actions: read"
+    }
+}
+
+/// An error with all its causes: octocrab's own text is often a single word.
+fn text_of(error: &dyn std::error::Error) -> String {
+    let mut parts = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if parts.last() != Some(&text) {
+            parts.push(text);
+        }
+        cause = error.source();
+    }
+    parts.join(": ")
+}

@@ -1,0 +1,143 @@
+//! Finding things: the run behind a commit or a pull request, the state of the
+//! check, a policy file at a commit. Each asks again where that may help.
+
+use jiff::Timestamp;
+
+use super::client::{Client, segment};
+use super::error::{ApiError, Retry};
+use super::model;
+
+/// A pull request, as far as it matters here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullRequest {
+    /// Its number.
+    pub number: u64,
+    /// Its head.
+    pub head_sha: String,
+    /// The commit it is to be merged into.
+    pub base_sha: String,
+}
+
+/// A check run or commit status on a commit.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Check {
+    /// `check-run` or `status`.
+    pub kind: &'static str,
+    /// Its name, or context.
+    pub name: String,
+    /// Its conclusion or, while it has none, its status.
+    pub state: String,
+    /// A status's description.
+    pub description: String,
+    /// When it was last changed, as far as GitHub tells.
+    pub at: Option<Timestamp>,
+}
+
+impl Client {
+    /// A pull request (`GET /repos/{owner}/{repo}/pulls/{pull_number}`).
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or GitHub cannot be read.
+    pub async fn pull_request(&mut self, number: u64) -> Result<PullRequest, ApiError> {
+        let pull: model::Pull = self.get_patiently(&format!("pulls/{number}")).await?;
+        Ok(PullRequest { number: pull.number, head_sha: pull.head.sha, base_sha: pull.base.sha })
+    }
+
+    /// The commit that a ref or an abbreviated SHA stands for
+    /// (`GET /repos/{owner}/{repo}/commits/{ref}/status`).
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or GitHub cannot be read.
+    pub async fn commit_of(&mut self, reference: &str) -> Result<String, ApiError> {
+        let path = format!("commits/{}/status", segment(reference));
+        Ok(self.get_patiently::<model::CombinedStatus>(&path).await?.sha)
+    }
+
+    /// The newest runs whose head is `head_sha`, newest first
+    /// (`GET /repos/{owner}/{repo}/actions/runs`).
+    ///
+    /// # Errors
+    ///
+    /// When GitHub cannot be read.
+    pub async fn runs_of(&mut self, head_sha: &str) -> Result<Vec<u64>, ApiError> {
+        let path = format!("actions/runs?head_sha={}&per_page=30", segment(head_sha));
+        let mut runs = self.get_patiently::<model::Runs>(&path).await?.workflow_runs;
+        runs.sort_by_key(|run| std::cmp::Reverse((run.created_at, run.id)));
+        Ok(runs.into_iter().map(|run| run.id).collect())
+    }
+
+    /// The names of a run's jobs (`GET .../actions/runs/{run_id}/jobs`).
+    ///
+    /// # Errors
+    ///
+    /// When GitHub cannot be read.
+    pub async fn job_names(&mut self, run_id: u64) -> Result<Vec<String>, ApiError> {
+        let path = format!("actions/runs/{run_id}/jobs?filter=latest&per_page=100");
+        let jobs = self.get_patiently::<model::Jobs>(&path).await?.jobs;
+        Ok(jobs.into_iter().map(|job| crate::race::Job::from(job).name).collect())
+    }
+
+    /// The check runs and statuses called `name` on a commit, newest first
+    /// (`GET .../commits/{ref}/check-runs`, `GET .../commits/{ref}/status`).
+    ///
+    /// # Errors
+    ///
+    /// When GitHub cannot be read.
+    pub async fn checks(&mut self, head_sha: &str, name: &str) -> Result<Vec<Check>, ApiError> {
+        let sha = segment(head_sha);
+        let path =
+            format!("commits/{sha}/check-runs?check_name={}&filter=latest&per_page=100", segment(name));
+        let runs = self.get_patiently::<model::CheckRuns>(&path).await?.check_runs;
+        let statuses = self
+            .get_patiently::<model::CombinedStatus>(&format!("commits/{sha}/status?per_page=100"))
+            .await?;
+        let runs = runs.into_iter().map(|run| Check {
+            kind: "check-run",
+            state: if run.conclusion.is_empty() { run.status } else { run.conclusion },
+            description: String::new(),
+            at: run.completed_at.or(run.started_at),
+            name: run.name,
+        });
+        let statuses = statuses.statuses.into_iter().map(|status| Check {
+            kind: "status",
+            state: status.state,
+            description: status.description,
+            at: status.updated_at,
+            name: status.context,
+        });
+        // GitHub compares contexts without regard to case.
+        let mut checks: Vec<Check> =
+            runs.chain(statuses).filter(|check| check.name.eq_ignore_ascii_case(name)).collect();
+        checks.sort_by_key(|check| std::cmp::Reverse(check.at));
+        Ok(checks)
+    }
+
+    /// A file at a commit (`GET /repos/{owner}/{repo}/contents/{path}`), `None` where
+    /// the commit has none.
+    ///
+    /// # Errors
+    ///
+    /// When GitHub cannot be read.
+    pub async fn file_at(&mut self, path: &str, commit: &str) -> Result<Option<String>, ApiError> {
+        let path: Vec<String> = path.split('/').map(segment).collect();
+        let path = format!("contents/{}?ref={}", path.join("/"), segment(commit));
+        let mut tries = 0;
+        loop {
+            match self.get_file(&path).await {
+                Ok(text) => return Ok(Some(text)),
+                Err(ApiError::NotFound { .. }) => return Ok(None),
+                Err(error) => self.pause_before_retry(error, &mut tries).await?,
+            }
+        }
+    }
+}
+
+impl ApiError {
+    /// Whether the same request may bring more later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.retry() != Retry::Never
+    }
+}
