@@ -1,5 +1,78 @@
-//! Stand-ins on loopback, for the rehearsal and for the tests. Nothing in the
-//! product uses them.
+//! Stand-ins on loopback: GitHub (world and HTTP), a dev chain, an SSH host; and
+//! the rehearsal that plays the whole flow against them. The product uses none
+//! of this.
+//!
+//! A rehearsal is a [`scenario`](scenario::Scenario), played on a stage (the
+//! stand-ins and the files of a runner) by jobs that are real processes of ours.
 
+pub mod arguments;
 pub mod dev_chain;
+pub mod github;
+mod jobs;
+mod play;
+mod reviewer;
+pub mod scenario;
+mod show;
 pub mod ssh_host;
+mod stage;
+pub mod world;
+
+pub use jobs::leave_with_parent;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::cli::{Color, Format};
+use crate::exit::Exit;
+use crate::report::{Output, Paint, Style};
+use arguments::Arguments;
+use scenario::Scenario;
+
+/// Runs `rehearse` with `arguments`, the first being the program's name.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let parsed = Arguments::try_parse_from(arguments).and_then(|arguments| {
+        let scenario = Scenario::try_from(&arguments)?;
+        Ok((scenario, arguments.keep.map(empty_directory).transpose()?))
+    });
+    let (scenario, keep) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Invalid } else { Exit::Done };
+            // Without a stream to write to there is nobody to tell.
+            drop(error.print());
+            return exit.into();
+        }
+    };
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let style = Style::new(Format::Human, Color::Auto, false, set("NO_COLOR"), dumb);
+    let output = Output::new(style);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(output, &error),
+    };
+    let ended = runtime.block_on(play::play(&scenario, keep.as_deref(), output));
+    runtime.shutdown_background();
+    ended.map_or_else(|error| failed(output, &error), ExitCode::from)
+}
+
+/// Logs of two rehearsals in one directory would mislead, and what lies there
+/// already may be dear to somebody.
+fn empty_directory(path: PathBuf) -> Result<PathBuf, clap::Error> {
+    match std::fs::read_dir(&path).map(|mut entries| entries.next().is_none()) {
+        Ok(false) => {
+            let message = format!("the directory {} is not empty", path.display());
+            Err(Arguments::command().error(ErrorKind::ValueValidation, message))
+        }
+        _ => Ok(path),
+    }
+}
+
+fn failed(output: Output, error: &std::io::Error) -> ExitCode {
+    output.log_painted(Paint::Red, &format!("the rehearsal itself failed: {error}"));
+    Exit::Internal.into()
+}

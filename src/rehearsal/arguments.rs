@@ -1,0 +1,91 @@
+//! The command line of `rehearse`: arguments only.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::policy::duration;
+
+/// Plays the whole flow on this machine: GitHub, a testnet and an SSH host stand in
+/// on loopback, `race` is real. Ends with the exit code of `race wait`.
+#[derive(Debug, Parser)]
+#[command(name = "rehearse", version, about, max_term_width = 100)]
+pub struct Arguments {
+    /// What the reviewer approves
+    #[arg(long, value_enum, required_unless_present = "fault")]
+    pub approve: Option<Approve>,
+    /// What the reviewer rejects; may be given twice
+    #[arg(long, value_enum, value_name = "BRANCH")]
+    pub reject: Vec<Contender>,
+    /// How many sessions the testnet must pass
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    pub sessions: u32,
+    /// How long a session of the testnet takes
+    #[arg(long, default_value = "40ms", value_name = "DURATION", value_parser = duration::parse)]
+    pub session_every: Duration,
+    /// When `race wait` gives up [default: what the scenario needs; 5s where nobody approves]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub deadline: Option<Duration>,
+    /// What goes wrong
+    #[arg(long, value_enum)]
+    pub fault: Option<Fault>,
+    /// Keep logs, policies and verdict.json in this directory
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+/// What the reviewer approves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Approve {
+    /// The testnet: deploy and soak.
+    Testnet,
+    /// The branch that spares the testnet.
+    Null,
+    /// Both.
+    Both,
+    /// Neither.
+    None,
+}
+
+/// A branch of the race.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Contender {
+    /// The testnet: deploy and soak.
+    Testnet,
+    /// The branch that spares the testnet.
+    Null,
+}
+
+impl Contender {
+    /// Both, in the order of the policy.
+    pub const ALL: [Self; 2] = [Self::Testnet, Self::Null];
+
+    /// Name of its job and of its environment.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Testnet => "testnet",
+            Self::Null => "null",
+        }
+    }
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Fault {
+    /// Nobody reviews: undecided (12)
+    NoApproval,
+    /// The testnet stops making sessions: lost (10)
+    SessionStall,
+    /// The reviewer rejects both branches: lost (11)
+    BothRejected,
+    /// The environment of `null` does not exist, so GitHub lets the job run: void (14)
+    UnprotectedEnvironment,
+    /// A step of the deployment fails: lost (10)
+    StepFails,
+    /// GitHub is out of reach for three seconds: must be outlived (0)
+    ApiOutage,
+    /// The rate limit is spent for three seconds: must be outlived (0)
+    RateLimit,
+}

@@ -1,0 +1,297 @@
+//! The rehearsal itself: one loop that looks at the world, does what can be done
+//! now, and waits until something moves.
+
+use std::collections::HashMap;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::arguments::Fault;
+use super::github::{self, Trouble};
+use super::jobs::{self, Ended, Job, Steps};
+use super::scenario::Scenario;
+use super::show::Show;
+use super::stage::{CHECK, REVIEWER, Stage};
+use super::world::{Conclusion, ReviewState, Status};
+use crate::commands::{Signal, Signals};
+use crate::exit::Exit;
+use crate::report::{Output, Paint};
+
+/// `race wait` keeps its deadline by itself; a rehearsal that is still going on so
+/// much later is broken, and must not hang.
+const BEYOND_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long GitHub is out of reach, or the rate limit is spent.
+const FAULT_LASTS: SignedDuration = SignedDuration::from_secs(3);
+
+/// How much of a failed job's log is shown.
+const TAIL_LINES: usize = 20;
+
+/// Plays a scenario to its end and returns the exit code of `race wait`.
+///
+/// # Errors
+///
+/// When the rehearsal itself cannot be played: a port, a file or a process is not
+/// to be had, or the stand-in refuses the reviewer.
+pub(super) async fn play(scenario: &Scenario, keep: Option<&Path>, output: Output) -> io::Result<u8> {
+    let mut signals = Signals::listen()?;
+    let stage = Stage::raise(scenario, keep).await?;
+    let mut play = Play::begin(scenario, &stage, output);
+    let ending = play.until_the_end(&mut signals).await;
+    let told = match &ending {
+        Ok(ending) => play.tell(ending).await,
+        Err(_) => Ok(()),
+    };
+    play.steps.stop().await;
+    play.show.finish();
+    stage.write_exchanges()?;
+    told?;
+    Ok(match ending? {
+        Ending::Decided(status) => code_of(status),
+        Ending::Asked(signal) => signal.exit().code(),
+        Ending::OutOfTime => Exit::Internal.code(),
+    })
+}
+
+/// How a rehearsal ended.
+enum Ending {
+    /// `race wait` ended.
+    Decided(Option<ExitStatus>),
+    /// Somebody asked us to leave.
+    Asked(Signal),
+    /// `race wait` went on far beyond its deadline.
+    OutOfTime,
+}
+
+/// A rehearsal that is being played.
+struct Play<'a> {
+    scenario: &'a Scenario,
+    stage: &'a Stage,
+    show: Show,
+    /// The jobs, under the world's numbers for them.
+    jobs: Vec<(u64, Job)>,
+    /// Which step of a started job runs.
+    current_step: HashMap<u64, usize>,
+    steps: Steps,
+    reviews: JoinSet<io::Result<()>>,
+    reviewed: bool,
+    gone_wrong: bool,
+    /// The session in which `race monitor` began to count.
+    first_session: Option<u32>,
+}
+
+impl<'a> Play<'a> {
+    fn begin(scenario: &'a Scenario, stage: &'a Stage, output: Output) -> Self {
+        let jobs = jobs::workflow(scenario, stage)
+            .into_iter()
+            .map(|job| {
+                let id = stage
+                    .github
+                    .change(|world, now| world.submit_job(stage.run, job.name, job.environment, now));
+                (id, job)
+            })
+            .collect();
+        Self {
+            scenario,
+            stage,
+            show: Show::new(output, scenario.sessions),
+            jobs,
+            current_step: HashMap::new(),
+            steps: Steps::default(),
+            reviews: JoinSet::new(),
+            reviewed: false,
+            gone_wrong: false,
+            first_session: None,
+        }
+    }
+
+    async fn until_the_end(&mut self, signals: &mut Signals) -> io::Result<Ending> {
+        let mut world = self.stage.github.changes();
+        let mut sessions = self.stage.chain.sessions();
+        let limit = Instant::now() + self.scenario.deadline + BEYOND_DEADLINE;
+        loop {
+            self.start_what_is_queued();
+            self.review_what_waits();
+            self.go_wrong();
+            self.show_how_it_stands(*sessions.borrow_and_update());
+            tokio::select! {
+                ended = self.steps.next() => {
+                    if let Some(ending) = self.step_ended(&ended) {
+                        return Ok(ending);
+                    }
+                }
+                Some(reviewed) = self.reviews.join_next() => reviewed.map_err(io::Error::other)??,
+                moved = world.changed() => moved.map_err(io::Error::other)?,
+                moved = sessions.changed() => moved.map_err(io::Error::other)?,
+                signal = signals.next() => return Ok(Ending::Asked(signal)),
+                () = tokio::time::sleep_until(limit) => return Ok(Ending::OutOfTime),
+            }
+        }
+    }
+
+    /// A runner takes every job that GitHub lets run.
+    fn start_what_is_queued(&mut self) {
+        let queued: Vec<usize> = self.stage.github.read(|world| {
+            let is_queued = |id| world.job(id).is_some_and(|job| job.status == Status::Queued);
+            (0..self.jobs.len()).filter(|&index| is_queued(self.jobs[index].0)).collect()
+        });
+        for index in queued {
+            let id = self.jobs[index].0;
+            self.stage.github.change(|world, now| world.begin(id, now));
+            self.start_step(index, 0);
+        }
+    }
+
+    fn start_step(&mut self, job: usize, step: usize) {
+        let (id, job) = &self.jobs[job];
+        let name = job.steps[step].name;
+        self.stage.github.change(|world, now| world.begin_step(*id, name, now));
+        self.current_step.insert(*id, step);
+        self.steps.start(self.stage, *id, job, &job.steps[step]);
+        if name == "race monitor" {
+            self.first_session = Some(*self.stage.chain.sessions().borrow());
+        }
+    }
+
+    /// The next step of the job begins, or the job ends; with the check's job the
+    /// rehearsal does.
+    fn step_ended(&mut self, ended: &Ended) -> Option<Ending> {
+        let index = self.jobs.iter().position(|(id, _)| *id == ended.job)?;
+        let conclusion = if ended.success { Conclusion::Success } else { Conclusion::Failure };
+        let next = self.current_step.get(&ended.job).map_or(0, |step| step + 1);
+        let goes_on = ended.success && next < self.jobs[index].1.steps.len();
+        self.stage.github.change(|world, now| {
+            world.end_step(ended.job, conclusion.clone(), now);
+            if !goes_on {
+                world.complete(ended.job, conclusion, now);
+            }
+        });
+        if goes_on {
+            self.start_step(index, next);
+        }
+        (self.jobs[index].1.name == CHECK).then_some(Ending::Decided(ended.status))
+    }
+
+    /// The reviewer answers once `race wait` has begun to look.
+    fn review_what_waits(&mut self) {
+        if self.reviewed || !self.stage.github.was_asked("/jobs") {
+            return;
+        }
+        self.reviewed = true;
+        let person = self.stage.reviewer();
+        let (run, reviews) = (self.stage.run, self.scenario.reviews.clone());
+        for (contender, state) in &reviews {
+            self.show.say(&format!("{REVIEWER}: {} {}", state.as_str(), contender.name()));
+        }
+        self.reviews.spawn(async move {
+            for (contender, state) in reviews {
+                let comment = match state {
+                    ReviewState::Approved => "this one suits the change",
+                    ReviewState::Rejected => "not for this change",
+                };
+                person.review(run, contender.name(), state, comment).await?;
+            }
+            Ok(())
+        });
+    }
+
+    /// What goes wrong with GitHub, does so once an approved job runs.
+    fn go_wrong(&mut self) {
+        let runs = self.jobs.iter().any(|(id, job)| job.name != CHECK && self.current_step.contains_key(id));
+        if self.gone_wrong || !runs || !self.reviews.is_empty() {
+            return;
+        }
+        self.gone_wrong = true;
+        let github = &self.stage.github;
+        let (now, seconds) = (github.now(), FAULT_LASTS.as_secs());
+        match self.scenario.fault {
+            Some(Fault::ApiOutage) => {
+                self.show.say(&format!("fault: GitHub is out of reach for {seconds} s"));
+                github.trouble(Trouble::new(github::Fault::Dropped).until(now + FAULT_LASTS / 2));
+                github.trouble(Trouble::new(github::Fault::BadGateway).until(now + FAULT_LASTS));
+            }
+            Some(Fault::RateLimit) => {
+                self.show.say(&format!("fault: the rate limit is spent for {seconds} s"));
+                github.exhaust_rate_limit(now + FAULT_LASTS);
+            }
+            _ => {}
+        }
+    }
+
+    fn show_how_it_stands(&mut self, session: u32) {
+        let ids: Vec<u64> = self.jobs.iter().map(|(id, _)| *id).collect();
+        let jobs = self
+            .stage
+            .github
+            .read(|world| ids.iter().filter_map(|id| world.job(*id).cloned()).collect::<Vec<_>>());
+        self.show.jobs(&jobs);
+        if let Some(first) = self.first_session {
+            self.show.sessions(session.saturating_sub(first));
+        }
+    }
+
+    /// Says how it ended: what failed, and what `race inspect` says.
+    async fn tell(&mut self, ending: &Ending) -> io::Result<()> {
+        self.show_how_it_stands(*self.stage.chain.sessions().borrow());
+        self.show.finish();
+        let line = match ending {
+            Ending::Decided(status) => {
+                let code = code_of(*status);
+                let exit = Exit::ALL.into_iter().find(|exit| exit.code() == code);
+                format!("race wait: exit {code}, {}", exit.map_or("a code of no meaning", Exit::meaning))
+            }
+            Ending::Asked(signal) => format!("{}: the rehearsal ends", signal.name()),
+            Ending::OutOfTime => "race wait went on far beyond its deadline".to_owned(),
+        };
+        self.show.say(&line);
+        if matches!(ending, Ending::Asked(_)) {
+            return Ok(());
+        }
+        for name in self.failed_jobs() {
+            self.show_tail(name);
+        }
+        if matches!(ending, Ending::Decided(_)) {
+            let color = io::stdout().is_terminal() && self.show.output().style.color_out;
+            let told = jobs::inspect(self.stage, color).await?;
+            if told.is_empty() {
+                self.show_tail("inspect");
+            }
+            io::stdout().lock().write_all(&told)?;
+        }
+        Ok(())
+    }
+
+    fn failed_jobs(&self) -> Vec<&'static str> {
+        let failed = |id| {
+            self.stage.github.read(|world| {
+                let job = world.job(id);
+                // A job that was rejected has no step and no log.
+                job.is_some_and(|job| job.conclusion == Some(Conclusion::Failure) && !job.steps.is_empty())
+            })
+        };
+        self.jobs.iter().filter(|(id, _)| failed(*id)).map(|(_, job)| job.name).collect()
+    }
+
+    fn show_tail(&self, name: &str) {
+        let path = self.stage.path(&format!("{name}.log"));
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        let output = self.show.output();
+        output.log_painted(Paint::Bold, &format!("the end of the log of {name}:"));
+        for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
+            output.log_painted(Paint::Dim, &format!("  | {line}"));
+        }
+    }
+}
+
+/// The exit code of a process; one that was killed has failed by itself.
+fn code_of(status: Option<ExitStatus>) -> u8 {
+    let code = status.and_then(|status| status.code());
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(Exit::Internal.code())
+}

@@ -1,0 +1,220 @@
+//! The stage of a rehearsal: the stand-ins, the run that is played, and the files
+//! that a runner has.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::arguments::{Contender, Fault};
+use super::dev_chain::{DevChain, DevChainOptions};
+use super::github::{GitHub, Options, Token};
+use super::reviewer::Person;
+use super::scenario::Scenario;
+use super::ssh_host::SshHost;
+use super::world::World;
+use crate::policy::duration;
+
+/// The repository that is played in.
+pub(super) const REPOSITORY: &str = "octo-org/chain";
+/// The job whose conclusion is the check.
+pub(super) const CHECK: &str = "testnet-deployer";
+/// Login of the simulated reviewer.
+pub(super) const REVIEWER: &str = "alice";
+/// The reviewer's token.
+pub(super) const REVIEWER_TOKEN: &str = "ghp_reviewer";
+/// What the workflow calls `GITHUB_TOKEN`.
+pub(super) const WORKFLOW_TOKEN: &str = "ghs_workflow";
+
+/// A rehearsal lives an hour in seconds, so it may ask as often as in many hours.
+const HOURLY_LIMIT: u64 = 100_000;
+
+/// How long the testnet goes on before it stalls, where it does.
+const BEFORE_STALL: Duration = Duration::from_secs(2);
+
+/// The longest time without a session that the rehearsal's policy allows, besides
+/// some sessions: a machine that is busy must not look like a stall.
+const NO_SESSION: Duration = Duration::from_secs(3);
+
+/// Everything that the jobs of a rehearsal run against.
+pub(super) struct Stage {
+    pub(super) github: GitHub,
+    pub(super) chain: DevChain,
+    pub(super) host: SshHost,
+    /// The run that is played.
+    pub(super) run: u64,
+    pub(super) pull_request: u64,
+    directory: PathBuf,
+    /// Takes the directory away in the end, unless it is to be kept.
+    _temporary: Option<TempDir>,
+}
+
+impl Stage {
+    /// Starts the stand-ins, opens a pull request and starts its run, and writes the
+    /// files that a runner and a checkout of the base would have.
+    ///
+    /// # Errors
+    ///
+    /// When a port or a file cannot be had.
+    pub(super) async fn raise(scenario: &Scenario, keep: Option<&Path>) -> io::Result<Self> {
+        let (directory, temporary) = match keep {
+            Some(keep) => {
+                fs::create_dir_all(keep)?;
+                (keep.canonicalize()?, None)
+            }
+            None => {
+                let temporary = tempfile::Builder::new().prefix("rehearsal-").tempdir()?;
+                (temporary.path().to_owned(), Some(temporary))
+            }
+        };
+        for name in ["home", "runner-temp", "policies"] {
+            fs::create_dir_all(directory.join(name))?;
+        }
+        let now = jiff::Timestamp::now();
+        let mut world = World::new(REPOSITORY, now);
+        let pull_request = world.open_pull_request("carol", "Rotate keys earlier", now);
+        let head_sha = world.pull_request(pull_request).map(|pull| pull.head_sha.clone()).unwrap_or_default();
+
+        let host = SshHost::start().await?;
+        let sessions_before_stall =
+            u32::try_from(BEFORE_STALL.as_millis() / scenario.session_every.as_millis().max(1));
+        let chain = DevChain::start(DevChainOptions {
+            session: scenario.session_every,
+            stall_after: (scenario.fault == Some(Fault::SessionStall))
+                .then(|| sessions_before_stall.unwrap_or(u32::MAX).max(1)),
+            version: format!("0.1.0-{}", head_sha.get(..11).unwrap_or_default()),
+            ..DevChainOptions::default()
+        })
+        .await?;
+
+        let base = world.pull_request(pull_request).map(|pull| pull.base_sha.clone()).unwrap_or_default();
+        for (name, text) in
+            [("race.toml", race_policy()), ("testnet.toml", testnet_policy(scenario, &host, &chain))]
+        {
+            fs::write(directory.join("policies").join(name), &text)?;
+            world.write_file(&base, &format!("policies/{name}"), &text);
+        }
+        for contender in Contender::ALL {
+            // A name that is mistyped or was never set up is what nobody notices.
+            let missing =
+                scenario.fault == Some(Fault::UnprotectedEnvironment) && contender == Contender::Null;
+            if !missing {
+                world.protect(contender.name(), &[REVIEWER, "bob"], now);
+            }
+        }
+        let run = world.start_pull_request_run(pull_request, now);
+        let options = Options { hourly_limit: HOURLY_LIMIT, ..Options::default() };
+        let github = GitHub::start(world, options)?;
+        github.admit(Token::of_workflow(WORKFLOW_TOKEN, &["actions"]));
+        github.admit(Token::of_person(REVIEWER_TOKEN, REVIEWER));
+
+        let stage = Self { github, chain, host, run, pull_request, directory, _temporary: temporary };
+        stage.write_event().await?;
+        Ok(stage)
+    }
+
+    /// The simulated reviewer.
+    pub(super) fn reviewer(&self) -> Person {
+        Person { address: self.github.address(), token: REVIEWER_TOKEN, repository: REPOSITORY }
+    }
+
+    /// A file or directory of the runner.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Writes what the stand-in was asked and what it answered, one exchange a line.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub(super) fn write_exchanges(&self) -> io::Result<()> {
+        let mut text = String::new();
+        for exchange in self.github.exchanges() {
+            text.push_str(&serde_json::to_string(&exchange)?);
+            text.push('\n');
+        }
+        fs::write(self.path("exchanges.jsonl"), text)
+    }
+
+    /// The payload of the event that started the run.
+    async fn write_event(&self) -> io::Result<()> {
+        let person = self.reviewer();
+        let pull_request = person.get(&format!("/pulls/{}", self.pull_request)).await?;
+        let event = json!({
+            "action": "opened",
+            "number": self.pull_request,
+            "sender": pull_request["user"],
+            "repository": person.get("").await?,
+            "pull_request": pull_request,
+        });
+        fs::write(self.path("event.json"), event.to_string())
+    }
+}
+
+/// The race's policy: the shipped one, with waits that suit a rehearsal.
+fn race_policy() -> String {
+    format!(
+        r#"check = "{CHECK}"
+
+[[branch]]
+name = "testnet"
+
+[[branch]]
+name = "null"
+spares_testnet = true
+
+[polling]
+interval = "150ms"
+max_interval = "500ms"
+confirm_after = "200ms"
+review_lag = "500ms"
+"#
+    )
+}
+
+/// How the testnet is deployed and watched, with the addresses of the stand-ins.
+fn testnet_policy(scenario: &Scenario, host: &SshHost, chain: &DevChain) -> String {
+    let session = duration::format(scenario.session_every);
+    let no_session = duration::format(NO_SESSION + scenario.session_every * 10);
+    let failing = if scenario.fault == Some(Fault::StepFails) {
+        "\n[[deploy.step]]\nname = \"check the disk\"\nrun = [\"sh\", \"-c\", \"echo no space left >&2; exit 4\"]\n"
+    } else {
+        ""
+    };
+    format!(
+        r#"[[deploy.host]]
+name = "validator-1"
+address = "127.0.0.1"
+port = {port}
+user = "deploy"
+host_keys = ["{host_key}"]
+
+[[deploy.step]]
+name = "install"
+run = ["sh", "-c", "printf '%s\n' \"$1\" > commit", "sh", "{{short_sha}}"]
+{failing}
+[[deploy.step]]
+name = "read back"
+run = ["cat", "commit"]
+
+[monitor]
+session_length = "{session}"
+target_sessions = {target}
+unmeasured_after = "10s"
+
+[[monitor.node]]
+url = "{url}"
+
+[monitor.stall]
+no_session = "{no_session}"
+"#,
+        port = host.port(),
+        host_key = host.host_key(),
+        target = scenario.sessions,
+        url = chain.url(),
+    )
+}

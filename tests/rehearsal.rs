@@ -1,0 +1,194 @@
+//! The whole flow, end to end: the real `rehearse` plays a scenario, and `race`
+//! ends it with the exit code of the table. What was asked of GitHub on the way is
+//! judged by GitHub's own description.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+#[path = "support/openapi.rs"]
+mod openapi;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use openapi::Description;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use testnet_deployer::rehearsal::github::Exchange;
+
+/// A rehearsal that was played.
+struct Played {
+    directory: TempDir,
+    output: Output,
+    /// What GitHub was asked, and what it answered.
+    exchanges: Vec<Exchange>,
+}
+
+impl Played {
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join("kept").join(name)
+    }
+
+    fn verdict(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.file("verdict.json")).unwrap()).unwrap()
+    }
+}
+
+fn rehearse(directory: &Path, flags: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rehearse"));
+    command.args(flags.split_whitespace()).arg("--keep").arg(directory.join("kept")).stdin(Stdio::null());
+    command
+}
+
+/// Plays a scenario and holds it to an exit code, to what
+/// `verdict.json` says and to GitHub's description.
+#[track_caller]
+fn play(flags: &str, code: i32, verdict: &str, winner: Option<&str>) -> Played {
+    let directory = tempfile::tempdir().unwrap();
+    let output = rehearse(directory.path(), flags).output().unwrap();
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{flags}: {said}");
+    let kept = directory.path().join("kept");
+    let exchanges = std::fs::read_to_string(kept.join("exchanges.jsonl")).unwrap();
+    let exchanges = exchanges.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let played = Played { directory, output, exchanges };
+    let written = played.verdict();
+    assert_eq!(written["verdict"], verdict, "{written}");
+    assert_eq!(written["winner"].as_str(), winner, "{written}");
+    assert_eq!(written["exit_code"], code, "{written}");
+    Description::load().assert_holds(&played.exchanges);
+    assert_nothing_is_left(played.directory.path());
+    played
+}
+
+/// No process still works on files of that directory.
+#[track_caller]
+fn assert_nothing_is_left(directory: &Path) {
+    let name = directory.to_str().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let left = processes_naming(name);
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "still running: {left:?}");
+        std::thread::yield_now();
+    }
+}
+
+fn processes_naming(text: &str) -> Vec<String> {
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(text))
+        .collect()
+}
+
+#[test]
+fn the_testnet_wins() {
+    let played = play("--approve testnet --sessions 25", 0, "won", Some("testnet"));
+    let told = String::from_utf8_lossy(&played.output.stdout).into_owned();
+    assert!(told.contains("testnet") && told.contains("alice"), "{told}");
+    let log = std::fs::read_to_string(played.file("testnet.log")).unwrap();
+    let head = played.verdict()["run"]["head_sha"].as_str().unwrap()[..11].to_owned();
+    assert!(log.contains(&head), "the host did not say which commit it got: {log}");
+}
+
+#[test]
+fn null_wins_beside_a_rejected_testnet() {
+    play("--approve null --reject testnet", 0, "won", Some("null"));
+}
+
+#[test]
+fn of_two_approved_branches_the_first_to_succeed_wins() {
+    play("--approve both --sessions 25", 0, "won", Some("null"));
+}
+
+#[test]
+fn nobody_approving_ends_undecided() {
+    play("--approve none --deadline 2s", 12, "undecided", None);
+}
+
+#[test]
+fn fault_no_approval_ends_undecided() {
+    play("--fault no-approval", 12, "undecided", None);
+}
+
+#[test]
+fn fault_session_stall_loses() {
+    let played = play("--fault session-stall", 10, "lost", None);
+    let log = std::fs::read_to_string(played.file("testnet.log")).unwrap();
+    assert!(log.contains("session"), "{log}");
+}
+
+#[test]
+fn fault_both_rejected_loses() {
+    play("--fault both-rejected", 11, "lost", None);
+}
+
+#[test]
+fn fault_unprotected_environment_is_void() {
+    play("--fault unprotected-environment", 14, "void", None);
+}
+
+#[test]
+fn fault_step_fails_loses() {
+    let played = play("--fault step-fails --sessions 25", 10, "lost", None);
+    let log = std::fs::read_to_string(played.file("testnet.log")).unwrap();
+    assert!(log.contains("no space left"), "the failing step left no trace: {log}");
+}
+
+#[test]
+fn fault_api_outage_is_outlived() {
+    let played = play("--fault api-outage --sessions 25", 0, "won", Some("testnet"));
+    // 0 stands for a connection that was cut.
+    let met = played.exchanges.iter().any(|exchange| [0, 502].contains(&exchange.status));
+    assert!(met, "nothing was asked during the outage");
+}
+
+#[test]
+fn fault_rate_limit_is_outlived() {
+    let played = play("--fault rate-limit --sessions 25", 0, "won", Some("testnet"));
+    let met = played.exchanges.iter().any(|exchange| exchange.status == 403);
+    assert!(met, "nothing was asked while the limit was spent");
+}
+
+/// Starts a rehearsal that would wait for minutes, and signals it once `race` has
+/// asked GitHub and knows that it waits.
+#[track_caller]
+fn interrupted(signal: Signal) -> (TempDir, Option<i32>) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = rehearse(directory.path(), "--approve none --deadline 10m")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let log = directory.path().join("kept/testnet-deployer.log");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains("waiting for a review of")) {
+        assert!(Instant::now() < deadline, "race never waited");
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_child(&child), signal).unwrap();
+    let code = child.wait().unwrap().code();
+    (directory, code)
+}
+
+#[test]
+fn an_interrupt_ends_everything_in_order() {
+    let (directory, code) = interrupted(Signal::INT);
+    assert_eq!(code, Some(130));
+    let verdict = std::fs::read_to_string(directory.path().join("kept/verdict.json")).unwrap();
+    assert!(verdict.contains("\"undecided\""), "{verdict}");
+    assert_nothing_is_left(directory.path());
+}
+
+#[test]
+fn a_rehearsal_that_is_killed_leaves_no_process_behind() {
+    let (directory, code) = interrupted(Signal::KILL);
+    assert_eq!(code, None);
+    assert_nothing_is_left(directory.path());
+}
