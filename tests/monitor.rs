@@ -277,7 +277,7 @@ async fn race_passes_at_its_target() {
     command.env("GITHUB_ACTIONS", "true").env("GITHUB_RUN_ID", "7").env("GITHUB_RUN_ATTEMPT", "2");
     command.env("GITHUB_SHA", "c".repeat(40)).env("GITHUB_OUTPUT", &output_file);
     let text = code(&ended(command).await, 0);
-    assert!(text.contains("passed: 50 sessions passed on the finalized chain"), "{text}");
+    assert!(text.contains("sessions passed (target 50), finalized on a quorum of 2 nodes"), "{text}");
     let soak = soak_json(directory.path());
     assert_eq!((&soak["schema"], &soak["verdict"]), (&json!("race.soak/1"), &json!("passed")));
     assert_eq!(soak["run"], json!({"id": 7, "attempt": 2, "head_sha": "c".repeat(40)}));
