@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
@@ -180,6 +180,24 @@ async fn a_silent_subscription_does_not_blind_us() {
     for _ in 0..5 {
         assert_eq!(next_head(&mut observations).await.session, 0x1f9, "asked, and it was the same");
     }
+}
+
+#[tokio::test]
+async fn a_node_that_syncs_has_no_say() {
+    let recorded = frames("native");
+    let asked = Arc::new(AtomicU32::new(0));
+    let url = scripted(move |method, id, _| {
+        let answer = with_id(&recorded[method], id);
+        let syncs = method == "system_health" && asked.fetch_add(1, Ordering::Relaxed) < 3;
+        Some(vec![if syncs { answer.replace("\"isSyncing\":false", "\"isSyncing\":true") } else { answer }])
+    })
+    .await;
+    let mut observations = watched(url, Limits { poll: Duration::from_millis(20), ..Limits::default() });
+    assert!(matches!(next(&mut observations).await, Seen::Genesis(_)));
+    for _ in 0..3 {
+        assert_eq!(next(&mut observations).await, Seen::Unreachable("still syncing".to_owned()));
+    }
+    assert!(matches!(next(&mut observations).await, Seen::Finalized(_)));
 }
 
 #[tokio::test]
