@@ -8,6 +8,7 @@ use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
@@ -55,7 +56,9 @@ impl From<WsError> for ChainError {
         match error {
             WsError::Http(response) => Self::Http(response.status().as_u16()),
             WsError::Io(error) => Self::Io(error),
-            WsError::ConnectionClosed | WsError::AlreadyClosed => Self::Closed,
+            WsError::ConnectionClosed
+            | WsError::AlreadyClosed
+            | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Closed,
             error => Self::WebSocket(Box::new(error)),
         }
     }
@@ -100,6 +103,12 @@ impl Connection {
     /// Asks to be told of finalized heads. What comes back are hints alone.
     pub(super) async fn subscribe(&mut self) -> Result<(), ChainError> {
         self.call([("chain_subscribeFinalizedHeads", json!([]))]).await.map(drop)
+    }
+
+    /// Whether the node is still far behind the network (`system_health`).
+    pub(super) async fn is_syncing(&mut self) -> Result<bool, ChainError> {
+        let [health] = self.call([("system_health", json!([]))]).await?;
+        health["isSyncing"].as_bool().ok_or_else(|| shape("system_health", &health))
     }
 
     /// Asks for the finalized head and the session there.
