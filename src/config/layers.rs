@@ -152,6 +152,7 @@ impl Layers<'_> {
                 ..self.diagnostic(&figment, &path, problem.message, Some(problem.help))
             }
         }));
+        problems.sort_by(|a, b| a.position().cmp(&b.position()));
         if problems.iter().any(|problem| problem.severity == Severity::Error) {
             return Err(Invalid(problems));
         }

@@ -60,6 +60,16 @@ impl Invalid {
     }
 }
 
+impl Diagnostic {
+    /// The file and the line, so that problems can be told in the order of reading.
+    pub(super) fn position(&self) -> (&str, usize) {
+        match self.place.rsplit_once(':') {
+            Some((file, line)) => (file, line.parse().unwrap_or(0)),
+            None => (&self.place, 0),
+        }
+    }
+}
+
 /// The known key that `written` was probably meant to be.
 pub(super) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     known

@@ -52,10 +52,7 @@ fn show_prints_each_value_with_its_source() {
     let scene = Scene::new();
     scene.write("policies/race.toml", "check = \"gate\"\n[rules]\nrequire_review = true\n");
     let mut command = scene.race(&["policy", "show", "--policies", "policies"]);
-    command
-        .env_remove("RACE_POLLING__INTERVAL")
-        .env_remove("RACE_POLLING__CONFIRM_AFTER")
-        .env_remove("RACE_POLLING__REVIEW_LAG");
+    command.env_remove("RACE_POLLING__INTERVAL").env_remove("RACE_POLLING__MAX_INTERVAL");
     let ended = start(command).end();
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     insta::assert_snapshot!(ended.stdout);

@@ -44,7 +44,6 @@ fn an_approved_branch_that_succeeds_wins_and_everything_says_so() {
 #[test]
 fn every_ending_has_its_code_its_word_and_at_most_one_annotation() {
     type Play = fn(&Scene);
-    let approve = |scene: &Scene, conclusion| scene.approve_and_complete("testnet", conclusion);
     let cases: [(&str, Play, i32, &str, &str); 7] = [
         (
             "testnet wins",
@@ -112,7 +111,6 @@ fn every_ending_has_its_code_its_word_and_at_most_one_annotation() {
             "environment-unprotected",
         ),
     ];
-    let _ = approve;
     for (name, play, code, word, reason) in cases {
         let scene = Scene::new();
         let wait = scene.wait(&[]);
@@ -199,7 +197,7 @@ fn while_nothing_moves_it_asks_for_the_job_list_alone_and_that_is_not_counted() 
 
 #[test]
 fn without_etags_it_asks_just_the_same() {
-    let scene = Scene::new();
+    let scene = Scene::with(Options { hourly_limit: 1_000_000, ..Options::default() }, |_| {});
     scene.github.set_etags(false);
     let wait = scene.wait(&[]);
     scene.await_readings(4);
@@ -253,25 +251,18 @@ fn a_soak_that_no_job_can_hold_is_said_at_the_start() {
     scene.await_readings(1);
     scene.approve_and_complete("null", Conclusion::Success);
     let ended = wait.end();
-    assert!(
-        ended.stdout.contains("::warning") && ended.stdout.contains("8h 20m")
-            || ended.stdout.contains("8h20m"),
-        "{}",
-        ended.stdout
-    );
+    assert!(ended.stdout.contains("::warning") && ended.stdout.contains("8h20m"), "{}", ended.stdout);
 }
 
 #[test]
 fn the_policy_is_the_bases_and_never_the_pull_requests() {
     let scene = Scene::with(Options::default(), |world| {
         let base = world.refs["heads/main"].clone();
-        let now = jiff::Timestamp::now();
         world.write_file(
             &base,
             "policies/race.toml",
             "check = \"gate\"\n[[branch]]\nname = \"testnet\"\n[[branch]]\nname = \"null\"\n",
         );
-        let _ = now;
     });
     scene.github.change(|world, _| {
         world.write_file(&scene.head_sha, "policies/race.toml", "[rules]\nrequire_review = false\n");
