@@ -3,25 +3,30 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::cli::{Format, Inspect};
 use crate::config::Settings;
 use crate::exit::Exit;
 use crate::github::{ApiError, Check, Client, Depth, Event, Pace, Reader, Repository};
 use crate::policy::Policy;
-use crate::race::{Outcome, Snapshot, Verdict, decide, stands_for};
+use crate::race::watch::{Observation, Step, Watch};
+use crate::race::{Outcome, Verdict, stands_for};
 use crate::report::verdict::Decided;
 use crate::report::{Paint, inert};
 
 use super::announce::{Announcement, announce};
 use super::connect::{client, client_of, commit_in_checkout, failed, is_sha};
-use super::observe::{Clock, Observer};
+use super::observe::{Clock, Look, Observer, Race};
 use super::signals::Signals;
 use super::{Context, Failure, policy_source};
 
 /// How many of a commit's runs are looked into for the one that races.
 const RUNS: usize = 10;
-/// How often a look is tried before `inspect` gives up.
+/// How often a look is tried before `inspect` gives up, and how long it waits
+/// because GitHub asks it to.
 const TRIES: u32 = 4;
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Runs `race inspect`.
 pub(super) async fn run(arguments: &Inspect, context: &Context) -> Result<Exit, Failure> {
@@ -34,9 +39,9 @@ pub(super) async fn run(arguments: &Inspect, context: &Context) -> Result<Exit, 
         policy_source::in_force(context, &mut client, &Event::default(), &[]).await?;
     let (run_id, attempt) = subject.find(&mut client, &policy).await?;
     let reader = Reader::new(client, run_id, attempt);
-    let observer = Observer::new(reader, &policy, arguments.checkpoint.as_deref())?;
+    let observer = Observer::Race(Race::new(reader, &policy, arguments.checkpoint.as_deref())?);
     let mut inspection = Inspection { context, policy, observer, clock: Clock::start() };
-    let (snapshot, verdict) = if arguments.watch {
+    let look = if arguments.watch {
         let mut signals = Signals::listen()
             .map_err(|error| Failure::caused(Exit::Internal, "cannot listen to signals", &error))?;
         tokio::select! {
@@ -46,8 +51,8 @@ pub(super) async fn run(arguments: &Inspect, context: &Context) -> Result<Exit, 
     } else {
         inspection.look_patiently().await?
     };
-    inspection.tell(arguments, &snapshot, &verdict).await?;
-    Ok(if arguments.exit_verdict { verdict.exit() } else { Exit::Done })
+    inspection.tell(arguments, &look).await?;
+    Ok(if arguments.exit_verdict { look.verdict.exit() } else { Exit::Done })
 }
 
 /// What is inspected.
@@ -137,21 +142,19 @@ struct Inspection<'c> {
 }
 
 impl Inspection<'_> {
-    async fn look(&mut self, depth: Depth) -> Result<(Snapshot, Verdict, bool, bool), ApiError> {
-        let reading = self.observer.look(&self.policy, depth, self.clock.now()).await?;
-        let verdict = decide(&self.policy, &reading.snapshot);
-        Ok((reading.snapshot, verdict, reading.moved, reading.charged))
+    async fn look(&mut self, depth: Depth) -> Result<Look, ApiError> {
+        self.observer.look(&self.policy, depth, self.clock.now()).await
     }
 
     /// Looks once, and again where that may help.
-    async fn look_patiently(&mut self) -> Result<(Snapshot, Verdict), Failure> {
+    async fn look_patiently(&mut self) -> Result<Look, Failure> {
         let mut pace = Pace::new(self.policy.polling, self.clock.began());
         for _ in 1..TRIES {
             match self.look(Depth::Full).await {
-                Ok((snapshot, verdict, ..)) => return Ok((snapshot, verdict)),
+                Ok(look) => return Ok(look),
                 Err(error) if error.is_passing() => {
                     let pause = pace.after_failure(&error, fastrand::f64());
-                    if pause > Duration::from_mins(1) {
+                    if pause > LONGEST_PAUSE {
                         return Err(failed(&error));
                     }
                     self.context.output.log(&format!("trying again: {error}"));
@@ -160,49 +163,56 @@ impl Inspection<'_> {
                 Err(error) => return Err(failed(&error)),
             }
         }
-        let (snapshot, verdict, ..) = self.look(Depth::Full).await.map_err(|error| failed(&error))?;
-        Ok((snapshot, verdict))
+        self.look(Depth::Full).await.map_err(|error| failed(&error))
     }
 
     /// Follows the run until it is decided, with a line for every change.
-    async fn follow(&mut self) -> Result<(Snapshot, Verdict), Failure> {
-        let mut pace = Pace::new(self.policy.polling, self.clock.began());
+    async fn follow(&mut self) -> Result<Look, Failure> {
+        let polling = self.policy.polling;
+        let mut pace = Pace::new(polling, self.clock.began());
+        let mut watch = Watch::new(polling, self.clock.began(), Duration::MAX);
+        let mut depth = Depth::Full;
         let mut said = String::new();
         loop {
-            let pause = match self.look(Depth::Quiet).await {
-                Ok((snapshot, verdict, moved, charged)) => {
-                    if verdict.outcome() != Outcome::Undecided {
-                        return Ok((snapshot, verdict));
-                    }
-                    let line = line_of(&verdict);
-                    if line != said {
-                        self.context.output.log(&line);
-                        said = line;
-                    }
-                    let budget = self.observer.reader.client().budget();
-                    pace.after_reading(self.clock.now(), moved, charged, budget, fastrand::f64())
+            let looked = self.look(depth).await;
+            let now = self.clock.now();
+            let (observation, pause) = match &looked {
+                Ok(look) => {
+                    let budget = self.observer.client().budget();
+                    let pause = pace.after_reading(now, look.moved, look.charged, budget, fastrand::f64());
+                    (Observation::Read(Box::new(look.verdict.clone())), pause)
                 }
-                Err(error) if error.is_passing() => {
-                    self.context.output.log(&format!("trying again: {error}"));
-                    pace.after_failure(&error, fastrand::f64())
-                }
-                Err(error) => return Err(failed(&error)),
+                Err(error) => (error.observed(), pace.after_failure(error, fastrand::f64())),
             };
-            tokio::time::sleep(pause).await;
+            let within = match (watch.observe(now, observation), &looked) {
+                (Step::End(_), Ok(_)) => return looked.map_err(|error| failed(&error)),
+                (Step::Refuse(refusal), _) => {
+                    return Err(Failure::new(refusal.exit, refusal.message).help(refusal.help));
+                }
+                (Step::Wait { within }, _) => within,
+                (Step::End(_), Err(_)) => None,
+            };
+            let line = match &looked {
+                Ok(look) => line_of(&look.verdict),
+                Err(error) => format!("trying again: {error}"),
+            };
+            if line != said {
+                self.context.output.log(&line);
+                said = line;
+            }
+            depth = if within.is_some() { Depth::Full } else { Depth::Quiet };
+            tokio::time::sleep(within.map_or(pause, |within| pause.min(within))).await;
         }
     }
 
-    async fn tell(
-        &mut self,
-        arguments: &Inspect,
-        snapshot: &Snapshot,
-        verdict: &Verdict,
-    ) -> Result<(), Failure> {
+    async fn tell(&mut self, arguments: &Inspect, look: &Look) -> Result<(), Failure> {
+        let Look { verdict, run, .. } = look;
+        let Some(run) = run else { return Ok(()) };
         let now = self.clock.now();
         let decided_at = verdict.winner().map_or(Some(now), |winner| winner.completed_at);
         announce(&Announcement {
             context: self.context,
-            decided: Decided { verdict, run: &snapshot.run, at: decided_at },
+            decided: Decided { verdict, run, at: decided_at },
             check: &self.policy.check,
             file: arguments.verdict.as_deref(),
             annotated: false,
@@ -212,14 +222,21 @@ impl Inspection<'_> {
             return Ok(());
         }
         let mut text = String::new();
-        if !matches!(verdict.outcome(), Outcome::Won | Outcome::Undecided) {
+        if !arguments.watch && self.may_still_change(verdict, now) {
             text.push_str("\nnot yet confirmed by a second reading\n");
         }
-        text.push_str(&self.check_line(&snapshot.run.head_sha).await);
+        text.push_str(&self.check_line(&run.head_sha).await);
         self.context
             .output
             .result(&text)
             .map_err(|error| Failure::caused(Exit::Internal, "cannot write the result", &error))
+    }
+
+    /// An ending other than a win is so young that GitHub's lists may lag behind it.
+    fn may_still_change(&self, verdict: &Verdict, now: Timestamp) -> bool {
+        let last = verdict.branches.iter().filter_map(|branch| branch.completed_at).max();
+        let settled = last.and_then(|last| last.checked_add(self.policy.polling.review_lag).ok());
+        !matches!(verdict.outcome(), Outcome::Won | Outcome::Undecided) && settled.is_none_or(|at| at > now)
     }
 
     /// The state of the check on the commit. It is told beside the verdict; where it
@@ -227,7 +244,7 @@ impl Inspection<'_> {
     async fn check_line(&mut self, head_sha: &str) -> String {
         let check = self.policy.check.clone();
         let color = self.context.output.style.color_out;
-        let told = match self.observer.reader.client().checks(head_sha, &check).await {
+        let told = match self.observer.client().checks(head_sha, &check).await {
             Ok(checks) if checks.is_empty() => "not reported yet".to_owned(),
             Ok(checks) => checks.iter().map(state_of).collect::<Vec<_>>().join("; "),
             Err(error) => format!("cannot be read ({error})"),

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::exit::Exit;
-use crate::github::{ApiError, Depth, Reader, Reading};
+use crate::github::{ApiError, Client, Depth, Reader};
 use crate::policy::Policy;
 use crate::race::contender::environments_that_matter;
-use crate::race::{SoakProof, SoakVerdict};
+use crate::race::{HeadCheck, Run, SoakProof, SoakVerdict, Verdict, decide, mirror};
 
 use super::Failure;
 
@@ -38,30 +38,64 @@ impl Clock {
     }
 }
 
-/// Looks at a run, with all that the rules need to know.
-pub(super) struct Observer {
-    /// Readings of the run.
-    pub(super) reader: Reader,
-    /// Names of the jobs that are ours.
-    own_jobs: Vec<String>,
-    /// Proofs of soaks.
-    soaks: Vec<SoakProof>,
+/// What a look brought.
+pub(super) struct Look {
+    /// The verdict as it is now, not confirmed.
+    pub(super) verdict: Verdict,
+    /// The run, where it was read.
+    pub(super) run: Option<Run>,
+    /// Something differs from the look before.
+    pub(super) moved: bool,
+    /// Nothing does, and the look was counted against the rate limit all the same.
+    pub(super) charged: bool,
+}
+
+/// Looks at what decides.
+pub(super) enum Observer {
+    /// The jobs of a run.
+    Race(Race),
+    /// The check on the head of a pull request in the merge queue.
+    Head(Head),
 }
 
 impl Observer {
-    /// An observer; `checkpoint` is a `race.soak/1` that the caller vouches for.
-    pub(super) fn new(reader: Reader, policy: &Policy, checkpoint: Option<&Path>) -> Result<Self, Failure> {
-        let soaks = checkpoint.map(soak_in).transpose()?.into_iter().collect();
-        Ok(Self { reader, own_jobs: vec![policy.check.clone()], soaks })
-    }
-
     /// Looks once.
     pub(super) async fn look(
         &mut self,
         policy: &Policy,
         depth: Depth,
         now: Timestamp,
-    ) -> Result<Reading, ApiError> {
+    ) -> Result<Look, ApiError> {
+        match self {
+            Self::Race(race) => race.look(policy, depth, now).await,
+            Self::Head(head) => head.look(policy).await,
+        }
+    }
+
+    /// The client, for what else is to be asked.
+    pub(super) const fn client(&mut self) -> &mut Client {
+        match self {
+            Self::Race(race) => race.reader.client(),
+            Self::Head(head) => &mut head.client,
+        }
+    }
+}
+
+/// The jobs of a run, with all that the rules need to know.
+pub(super) struct Race {
+    reader: Reader,
+    own_jobs: Vec<String>,
+    soaks: Vec<SoakProof>,
+}
+
+impl Race {
+    /// `checkpoint` is a `race.soak/1` that the caller vouches for.
+    pub(super) fn new(reader: Reader, policy: &Policy, checkpoint: Option<&Path>) -> Result<Self, Failure> {
+        let soaks = checkpoint.map(soak_in).transpose()?.into_iter().collect();
+        Ok(Self { reader, own_jobs: vec![policy.check.clone()], soaks })
+    }
+
+    async fn look(&mut self, policy: &Policy, depth: Depth, now: Timestamp) -> Result<Look, ApiError> {
         let mut reading = self.reader.read(depth, now).await?;
         reading.snapshot.own_jobs.clone_from(&self.own_jobs);
         reading.snapshot.soaks.clone_from(&self.soaks);
@@ -70,7 +104,32 @@ impl Observer {
         if !wanted.is_empty() {
             self.reader.read_environments(&mut reading, &wanted).await?;
         }
-        Ok(reading)
+        let verdict = decide(policy, &reading.snapshot);
+        Ok(Look { verdict, run: Some(reading.snapshot.run), moved: reading.moved, charged: reading.charged })
+    }
+}
+
+/// The check on the head of a pull request in the merge queue.
+pub(super) struct Head {
+    client: Client,
+    pull_request: u64,
+    head_sha: String,
+    known: Option<Verdict>,
+}
+
+impl Head {
+    pub(super) const fn new(client: Client, pull_request: u64, head_sha: String) -> Self {
+        Self { client, pull_request, head_sha, known: None }
+    }
+
+    async fn look(&mut self, policy: &Policy) -> Result<Look, ApiError> {
+        let before = self.client.charged();
+        let checks = self.client.checks(&self.head_sha, &policy.check).await?;
+        let checks: Vec<HeadCheck> =
+            checks.into_iter().map(|check| HeadCheck { state: check.state, at: check.at }).collect();
+        let verdict = Verdict::unknown(mirror(&checks, self.pull_request, &self.head_sha));
+        let moved = self.known.replace(verdict.clone()).is_none_or(|known| known != verdict);
+        Ok(Look { verdict, run: None, moved, charged: !moved && self.client.charged() > before })
     }
 }
 

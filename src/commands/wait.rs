@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::cli::Wait;
 use crate::config::{Flag, Runner};
 use crate::exit::Exit;
-use crate::github::{ApiError, Depth, Event, Pace, Reader};
+use crate::github::{ApiError, Client, Depth, Event, Pace, Reader};
 use crate::policy::{Policy, duration};
 use crate::race::watch::{Observation, Refusal, Step, Watch};
 use crate::race::{Outcome, Run, Verdict};
@@ -17,7 +17,7 @@ use crate::report::actions::Level;
 use crate::report::verdict::Decided;
 
 use super::announce::{Announcement, announce};
-use super::observe::{Clock, Observer};
+use super::observe::{Clock, Head, Observer, Race};
 use super::signals::Signals;
 use super::{Context, Failure, connect, policy_source};
 
@@ -42,14 +42,19 @@ pub(super) async fn run(arguments: &Wait, context: &Context) -> Result<Exit, Fai
     let policy = settings.policy;
     let deadline = policy.polling.deadline.unwrap_or(if runner.is_hosted() { HOSTED } else { SELF_HOSTED });
 
-    let head_sha = event.head_sha.clone();
-    let reader = Reader::new(client, run_id, Some(attempt)).about(head_sha, event.pull_request);
+    let observer = if event.name == "merge_group" {
+        Observer::Head(head_of(client, &event).await?)
+    } else {
+        let reader =
+            Reader::new(client, run_id, Some(attempt)).about(event.head_sha.clone(), event.pull_request);
+        Observer::Race(Race::new(reader, &policy, arguments.checkpoint.as_deref())?)
+    };
     let mut wait = Waiting {
         context,
         clock,
-        watch: Watch::new(&policy, clock.began(), deadline),
+        watch: Watch::new(policy.polling, clock.began(), deadline),
         pace: Pace::new(policy.polling, clock.began()),
-        observer: Observer::new(reader, &policy, arguments.checkpoint.as_deref())?,
+        observer,
         run: unread(runner, &event, run_id, attempt),
         spoken: None,
         policy,
@@ -99,16 +104,16 @@ impl Waiting<'_> {
             };
             let now = self.clock.now();
             let (observation, pause) = match looked {
-                Ok(reading) => {
-                    self.run = reading.snapshot.run.clone();
-                    let budget = self.observer.reader.client().budget();
-                    let (moved, charged) = (reading.moved, reading.charged);
-                    let pause = self.pace.after_reading(now, moved, charged, budget, fastrand::f64());
-                    (Observation::Read(Box::new(reading.snapshot)), pause)
+                Ok(look) => {
+                    self.run = look.run.unwrap_or_else(|| self.run.clone());
+                    let budget = self.observer.client().budget();
+                    let pause =
+                        self.pace.after_reading(now, look.moved, look.charged, budget, fastrand::f64());
+                    (Observation::Read(Box::new(look.verdict)), pause)
                 }
                 Err(error) => (error.observed(), self.pace.after_failure(&error, fastrand::f64())),
             };
-            let pause = match self.watch.observe(&self.policy, now, observation) {
+            let pause = match self.watch.observe(now, observation) {
                 Step::End(verdict) => return Ok(verdict),
                 Step::Refuse(refusal) => return Err(refusal),
                 Step::Wait { within } => {
@@ -166,13 +171,16 @@ impl Waiting<'_> {
 
     /// Says what is awaited, for how long, and what is doubtful from the start.
     fn greet(&self, deadline: Duration) {
-        let names: Vec<&str> = self.policy.branches.iter().map(|branch| branch.name.as_str()).collect();
         let within = duration::rounded(deadline);
-        let (id, attempt) = (self.run.id, self.run.attempt);
-        self.context.output.log(&format!(
-            "waiting for {} in run {id}, attempt {attempt}, for up to {within}",
-            names.join(" or ")
-        ));
+        let awaited = match &self.observer {
+            Observer::Race(_) => {
+                let names: Vec<&str> =
+                    self.policy.branches.iter().map(|branch| branch.name.as_str()).collect();
+                format!("{} in run {}, attempt {}", names.join(" or "), self.run.id, self.run.attempt)
+            }
+            Observer::Head(_) => format!("the check {} on the pull request's head", self.policy.check),
+        };
+        self.context.output.log(&format!("waiting for {awaited}, for up to {within}"));
         if let Some(monitor) = &self.policy.monitor {
             let least = monitor.session_length * monitor.target_sessions;
             if least > deadline {
@@ -225,6 +233,17 @@ pub(super) fn event_of(runner: &Runner) -> Result<Event, Failure> {
         Failure::caused(Exit::Invalid, &format!("cannot read {}", path.display()), &error)
     })?;
     Event::parse(name, &payload).map_err(|error| Failure::new(Exit::Invalid, error.to_string()))
+}
+
+/// The head of the pull request that a merge group is about.
+async fn head_of(mut client: Client, event: &Event) -> Result<Head, Failure> {
+    let number = event.pull_request.ok_or_else(|| {
+        Failure::new(Exit::Invalid, "the merge group's ref names no pull request").help(
+            "`race wait` mirrors the pull request's verdict; it reads its number from `.../pr-NUMBER-SHA`",
+        )
+    })?;
+    let pull = client.pull_request(number).await.map_err(|error| connect::failed(&error))?;
+    Ok(Head::new(client, number, pull.head_sha))
 }
 
 fn deadline_flag(deadline: Option<Duration>) -> Vec<Flag> {

@@ -83,7 +83,7 @@ pub struct Client {
     repository: Repository,
     known: BTreeMap<String, Known>,
     budget: Option<Budget>,
-    requests: u64,
+    charged: u64,
 }
 
 /// An answer that can be asked for conditionally.
@@ -130,7 +130,7 @@ impl Client {
             repository: connection.repository,
             known: BTreeMap::new(),
             budget: None,
-            requests: 0,
+            charged: 0,
         })
     }
 
@@ -146,10 +146,10 @@ impl Client {
         self.budget
     }
 
-    /// How many requests were sent.
+    /// How many answers were counted against the rate limit.
     #[must_use]
-    pub const fn requests(&self) -> u64 {
-        self.requests
+    pub const fn charged(&self) -> u64 {
+        self.charged
     }
 
     /// Reads `path` of the repository once.
@@ -208,7 +208,6 @@ impl Client {
 
     async fn send(&mut self, path: &str, headers: HeaderMap) -> Result<Answer, ApiError> {
         let route = format!("{}/repos/{}/{}/{path}", self.base, self.repository.owner, self.repository.name);
-        self.requests += 1;
         let asked = async {
             let response = self
                 .octocrab
@@ -239,6 +238,7 @@ impl Client {
                 etag: None,
             });
         }
+        self.charged += 1;
         if !response.status().is_success() {
             return Err(refused(path, &response));
         }

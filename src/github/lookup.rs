@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::client::{Client, segment};
+use super::client::{Client, read, segment};
 use super::error::{ApiError, Retry};
 use super::model;
 
@@ -79,7 +79,8 @@ impl Client {
         Ok(jobs.into_iter().map(|job| crate::race::Job::from(job).name).collect())
     }
 
-    /// The check runs and statuses called `name` on a commit, newest first
+    /// The check runs and statuses called `name` on a commit, newest first, asked for
+    /// once and conditionally
     /// (`GET .../commits/{ref}/check-runs`, `GET .../commits/{ref}/status`).
     ///
     /// # Errors
@@ -89,10 +90,10 @@ impl Client {
         let sha = segment(head_sha);
         let path =
             format!("commits/{sha}/check-runs?check_name={}&filter=latest&per_page=100", segment(name));
-        let runs = self.get_patiently::<model::CheckRuns>(&path).await?.check_runs;
-        let statuses = self
-            .get_patiently::<model::CombinedStatus>(&format!("commits/{sha}/status?per_page=100"))
-            .await?;
+        let runs: model::CheckRuns = read(&path, &self.ask(&path, true).await?.body)?;
+        let path = format!("commits/{sha}/status?per_page=100");
+        let statuses: model::CombinedStatus = read(&path, &self.ask(&path, true).await?.body)?;
+        let runs = runs.check_runs;
         let runs = runs.into_iter().map(|run| Check {
             kind: "check-run",
             state: if run.conclusion.is_empty() { run.status } else { run.conclusion },

@@ -14,6 +14,7 @@
 pub mod contender;
 mod decide;
 pub mod judge;
+mod mirror;
 mod names;
 mod reason;
 mod snapshot;
@@ -22,6 +23,7 @@ pub mod watch;
 
 pub use contender::{Contender, State};
 pub use decide::decide;
+pub use mirror::{HeadCheck, mirror};
 pub use names::stands_for;
 pub use reason::{Awaited, Reason, Warning};
 pub use snapshot::{

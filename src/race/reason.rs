@@ -43,6 +43,8 @@ pub enum Reason {
     BranchSucceededUnreviewed { branch: String },
     /// Won without review, because the criteria need no testnet.
     TestnetNotNeeded { branch: String },
+    /// Won: the head of the pull request has the check already.
+    MirroredSuccess { pull_request: u64, head_sha: String },
     /// Void: the environment has no required reviewers.
     EnvironmentOpen { branch: String, environment: String },
     /// Void: there is no such environment any more.
@@ -55,6 +57,10 @@ pub enum Reason {
     AllRejected { branches: Vec<(String, State)>, rejected_by: Vec<String> },
     /// Lost: a job is not listed and cannot come any more.
     CannotCome { branch: String, pattern: String, seen: Vec<String> },
+    /// Lost: the check on the head of the pull request failed.
+    MirroredFailure { pull_request: u64, head_sha: String, state: String },
+    /// Undecided: the head of the pull request has no verdict yet.
+    AwaitingHead { pull_request: u64, head_sha: String },
     /// Cancelled: the run, or every branch.
     Cancelled { run: bool },
     /// Undecided: these branches run.
@@ -85,6 +91,9 @@ impl Reason {
             Self::BranchSucceeded { .. } => "branch-succeeded",
             Self::BranchSucceededUnreviewed { .. } => "branch-succeeded-unreviewed",
             Self::TestnetNotNeeded { .. } => "testnet-not-needed",
+            Self::MirroredSuccess { .. } => "mirrored-success",
+            Self::MirroredFailure { .. } => "mirrored-failure",
+            Self::AwaitingHead { .. } => "awaiting-head",
             Self::EnvironmentOpen { .. } => "environment-unprotected",
             Self::EnvironmentGone { .. } => "environment-gone",
             Self::ReviewMissing { .. } => "review-missing",
@@ -110,17 +119,22 @@ impl Reason {
         match self {
             Self::BranchSucceeded { .. }
             | Self::BranchSucceededUnreviewed { .. }
-            | Self::TestnetNotNeeded { .. } => Outcome::Won,
+            | Self::TestnetNotNeeded { .. }
+            | Self::MirroredSuccess { .. } => Outcome::Won,
             Self::EnvironmentOpen { .. } | Self::EnvironmentGone { .. } | Self::ReviewMissing { .. } => {
                 Outcome::Void
             }
-            Self::BranchFailed { .. } | Self::AllRejected { .. } | Self::CannotCome { .. } => Outcome::Lost,
+            Self::BranchFailed { .. }
+            | Self::AllRejected { .. }
+            | Self::CannotCome { .. }
+            | Self::MirroredFailure { .. } => Outcome::Lost,
             Self::Cancelled { .. } => Outcome::Cancelled,
             Self::Running { .. }
             | Self::Soaking { .. }
             | Self::AwaitingReview { .. }
             | Self::AwaitingJobs { .. }
             | Self::AwaitingEvidence { .. }
+            | Self::AwaitingHead { .. }
             | Self::DeadlinePassed { .. }
             | Self::Unreachable { .. }
             | Self::NothingRead
@@ -132,7 +146,7 @@ impl Reason {
     #[must_use]
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::BranchFailed { .. } => Exit::BranchFailed,
+            Self::BranchFailed { .. } | Self::MirroredFailure { .. } => Exit::BranchFailed,
             Self::AllRejected { .. } | Self::CannotCome { .. } => Exit::AllRejected,
             _ => match self.outcome() {
                 Outcome::Won => Exit::Done,
@@ -246,6 +260,15 @@ impl fmt::Display for Reason {
                 "{branch} cannot come: no job `{pattern}` is listed and every other job is done; listed are {}",
                 join(seen, "and")
             ),
+            Self::MirroredSuccess { pull_request, head_sha } => {
+                write!(f, "the head of #{pull_request}, {}, has won", short(head_sha))
+            }
+            Self::MirroredFailure { pull_request, head_sha, state } => {
+                write!(f, "the check on the head of #{pull_request}, {}, says {state}", short(head_sha))
+            }
+            Self::AwaitingHead { pull_request, head_sha } => {
+                write!(f, "waiting for the check on the head of #{pull_request}, {}", short(head_sha))
+            }
             Self::Cancelled { run: true } => f.write_str("the run was cancelled"),
             Self::Cancelled { run: false } => f.write_str("every branch was cancelled"),
             Self::Running { branches } => {
@@ -306,6 +329,11 @@ impl fmt::Display for Warning {
             }
         }
     }
+}
+
+/// The first characters of a SHA, as many as Substrate prints.
+pub(super) fn short(sha: &str) -> &str {
+    sha.get(..11).unwrap_or(sha)
 }
 
 /// `a`, `a and b`, `a, b and c`; `nobody` for an empty list.

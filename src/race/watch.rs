@@ -10,11 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::exit::Exit;
-use crate::policy::{Policy, Polling};
+use crate::policy::Polling;
 
-use super::decide;
 use super::reason::Reason;
-use super::snapshot::Snapshot;
 use super::verdict::{Outcome, Verdict};
 
 /// How many equal refusals in a row end the wait.
@@ -23,8 +21,8 @@ const REFUSALS: u32 = 3;
 /// What a look at GitHub brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observation {
-    /// The run as it is.
-    Read(Box<Snapshot>),
+    /// The verdict as it was read, to be confirmed or not.
+    Read(Box<Verdict>),
     /// GitHub answered that we may not, or that there is nothing.
     Refused(Refusal),
     /// GitHub could not be read; the text says why.
@@ -88,16 +86,8 @@ pub struct Watch {
 impl Watch {
     /// A wait that begins now and ends after `deadline`.
     #[must_use]
-    pub const fn new(policy: &Policy, started: Timestamp, deadline: Duration) -> Self {
-        Self {
-            polling: policy.polling,
-            started,
-            deadline,
-            unconfirmed: None,
-            refusals: None,
-            last: None,
-            error: None,
-        }
+    pub const fn new(polling: Polling, started: Timestamp, deadline: Duration) -> Self {
+        Self { polling, started, deadline, unconfirmed: None, refusals: None, last: None, error: None }
     }
 
     /// The last verdict that was read, confirmed or not.
@@ -119,9 +109,9 @@ impl Watch {
     }
 
     /// Takes in what a look at GitHub brought.
-    pub fn observe(&mut self, policy: &Policy, now: Timestamp, observation: Observation) -> Step {
+    pub fn observe(&mut self, now: Timestamp, observation: Observation) -> Step {
         match observation {
-            Observation::Read(snapshot) => self.read(now, decide(policy, &snapshot)),
+            Observation::Read(verdict) => self.read(now, *verdict),
             Observation::Refused(refusal) => self.refused(now, refusal),
             Observation::Unreachable(error) => {
                 self.refusals = None;

@@ -326,3 +326,37 @@ fn a_token_that_may_read_actions_alone_is_enough_with_policies_at_hand() {
     scene.approve_and_complete("testnet", Conclusion::Success);
     assert_eq!(wait.end().code, 0);
 }
+
+#[test]
+fn in_a_merge_queue_it_mirrors_the_check_of_the_pull_requests_head() {
+    for (state, code, reason) in [("success", 0, "mirrored-success"), ("failure", 10, "mirrored-failure")] {
+        let scene = Scene::new();
+        scene.github.revoke("ghs_workflow");
+        scene.github.admit(Token::of_workflow("ghs_workflow", &["checks", "statuses", "pull-requests"]));
+        let number = scene.pull_request;
+        let group = "3".repeat(40);
+        let event = json!({"merge_group": {
+            "head_sha": group, "base_sha": scene.base_sha,
+            "head_ref": format!("refs/heads/gh-readonly-queue/main/pr-{number}-{group}"),
+        }});
+        scene.write("event.json", &event.to_string());
+        let mut command = scene.step(&["wait", "--policies", "policies", "--verdict", "verdict.json"]);
+        command.env("GITHUB_EVENT_NAME", "merge_group");
+        // The run's own check is in progress on that head: it is waited for.
+        let wait = start(command);
+        let asked = scene.github.wait_until(std::time::Duration::from_secs(30), |_, exchanges| {
+            exchanges.iter().filter(|exchange| exchange.path.ends_with("/status")).count() >= 2
+        });
+        assert!(asked);
+        scene.github.change(|world, now| {
+            world.complete(scene.check, Conclusion::Cancelled, now - std::time::Duration::from_secs(60));
+            world.set_status(&scene.head_sha, "testnet-deployer", state, None, "github-actions[bot]", now);
+        });
+        let ended = wait.end();
+        assert_eq!(ended.code, code, "{}{}", ended.stdout, ended.stderr);
+        let verdict = scene.verdict();
+        assert_eq!((&verdict["reason"]["code"], &verdict["winner"]), (&json!(reason), &json!(null)));
+        assert_eq!(verdict["run"]["head_sha"], group);
+        scene.exchanges();
+    }
+}

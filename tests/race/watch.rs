@@ -7,18 +7,17 @@ use testnet_deployer::policy::Policy;
 use testnet_deployer::race::Snapshot;
 use testnet_deployer::race::watch::{Observation, Refusal, Step, Watch};
 
-use crate::build::{approved, at, job, rejected, snapshot, told};
+use crate::build::{approved, at, job, rejected, snapshot, told, verdict};
 
 const DEADLINE: Duration = Duration::from_secs(1_000);
 
 /// Feeds observations at these seconds, and tells what the wait came to and when.
 fn fold(observations: impl IntoIterator<Item = (i64, Observation)>) -> (i64, String) {
-    let policy = Policy::default();
-    let mut watch = Watch::new(&policy, at(0), DEADLINE);
+    let mut watch = Watch::new(Policy::default().polling, at(0), DEADLINE);
     let mut last = 0;
     for (second, observation) in observations {
         last = second;
-        match watch.observe(&policy, at(second), observation) {
+        match watch.observe(at(second), observation) {
             Step::Wait { .. } => {}
             Step::End(verdict) => return (second, format!("{} {}", told(&verdict), verdict.reason.code())),
             Step::Refuse(refusal) => return (second, format!("refused {}", refusal.exit.code())),
@@ -28,7 +27,7 @@ fn fold(observations: impl IntoIterator<Item = (i64, Observation)>) -> (i64, Str
 }
 
 fn read(race: &Snapshot) -> Observation {
-    Observation::Read(Box::new(race.clone()))
+    Observation::Read(Box::new(verdict(race)))
 }
 
 fn race(testnet: &str, null: &str) -> Snapshot {
@@ -73,9 +72,8 @@ fn a_loss_wants_an_equal_reading_confirm_after_later() {
 
 #[test]
 fn the_wait_for_a_second_reading_is_told() {
-    let policy = Policy::default();
-    let mut watch = Watch::new(&policy, at(0), DEADLINE);
-    let step = watch.observe(&policy, at(5), read(&race("failure", "waiting")));
+    let mut watch = Watch::new(Policy::default().polling, at(0), DEADLINE);
+    let step = watch.observe(at(5), read(&race("failure", "waiting")));
     assert_eq!(step, Step::Wait { within: Some(Duration::from_secs(2)) });
 }
 
@@ -147,11 +145,10 @@ fn three_equal_refusals_apart_end_the_wait() {
 
 #[test]
 fn a_signal_keeps_what_was_known() {
-    let policy = Policy::default();
-    let mut watch = Watch::new(&policy, at(0), DEADLINE);
+    let mut watch = Watch::new(Policy::default().polling, at(0), DEADLINE);
     let verdict = watch.interrupted("SIGTERM");
     assert_eq!((verdict.outcome().word(), verdict.reason.code()), ("undecided", "interrupted"));
-    let _ = watch.observe(&policy, at(1), read(&race("failure", "waiting")));
+    let _ = watch.observe(at(1), read(&race("failure", "waiting")));
     let verdict = watch.interrupted("SIGTERM");
     assert_eq!(verdict.exit(), Exit::Undecided);
     assert!(verdict.reason.to_string().contains("testnet failed"), "{}", verdict.reason);
