@@ -1,1 +1,12 @@
-//! To be written.
+//! JSON-RPC of a Substrate node over WebSocket: one actor per node, which turns
+//! what the node says into values of the soak. Notifications are hints; what counts
+//! is a read of storage at the finalized hash.
+
+mod clock;
+mod connection;
+mod node;
+mod values;
+mod wire;
+
+pub use clock::Clock;
+pub use node::{Limits, watch};

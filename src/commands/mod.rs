@@ -18,11 +18,11 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{Arguments, Command};
+use crate::cli::{self, Arguments, Command, Shared};
 use crate::config::Runner;
 use crate::exit::Exit;
 use crate::report::actions::Level;
-use crate::report::{Output, Paint, Style};
+use crate::report::{Color, Format, Output, Paint, Style};
 
 pub use context::Context;
 pub use failure::Failure;
@@ -42,9 +42,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // A second installation is refused, and then the first one does.
     let _ = color_eyre::install();
     let runner = Runner::of_this_process();
-    let no_color = runner.get("NO_COLOR").is_some();
-    let dumb = runner.get("TERM") == Some("dumb");
-    let style = Style::new(shared.format, shared.color, runner.in_actions(), no_color, dumb);
+    let style = style(&shared, &runner);
     let output = Output::new(style);
     log_to_stderr(&runner, shared.verbose, style.color_err);
 
@@ -70,6 +68,22 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             exit.into()
         }
     }
+}
+
+/// How output looks, by the flags and the environment.
+fn style(shared: &Shared, runner: &Runner) -> Style {
+    let format = match shared.format {
+        cli::Format::Human => Format::Human,
+        cli::Format::Json => Format::Json,
+    };
+    let color = match shared.color {
+        cli::Color::Auto => Color::Auto,
+        cli::Color::Always => Color::Always,
+        cli::Color::Never => Color::Never,
+    };
+    let no_color = runner.get("NO_COLOR").is_some();
+    let dumb = runner.get("TERM") == Some("dumb");
+    Style::new(format, color, runner.in_actions(), no_color, dumb)
 }
 
 async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {

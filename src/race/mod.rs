@@ -6,7 +6,7 @@
 //!    environments: its state and the facts that matter for a win;
 //! 2. [`judge`] applies the rules to the facts of all branches, in the order of
 //!    `docs/how-the-race-decides.md`;
-//! 3. [`decide`] puts both together and says why.
+//! 3. [`decide()`] puts both together and says why.
 //!
 //! [`watch`] folds readings over time: it confirms endings by a second reading,
 //! and knows the deadline. Time is always a value that the caller passes in.

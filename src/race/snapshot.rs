@@ -1,4 +1,4 @@
-//! What is known of a run at one moment: the input of [`super::decide`].
+//! What is known of a run at one moment: the input of [`super::decide()`].
 //!
 //! Every value that GitHub may extend has an arm for what is unknown today, and
 //! the rules never let such a value help a win.

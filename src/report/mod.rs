@@ -9,4 +9,4 @@ pub mod verdict;
 
 pub use inert::{inert, inert_json, inert_lines};
 pub use output::Output;
-pub use style::{Paint, Style};
+pub use style::{Color, Format, Paint, Style};

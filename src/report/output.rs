@@ -3,9 +3,8 @@
 use std::io::{self, Write as _};
 
 use super::actions::{self, Level};
-use super::style::{Paint, Style};
+use super::style::{Format, Paint, Style};
 use super::{inert, inert_json, inert_lines};
-use crate::cli::Format;
 
 /// The standard streams.
 #[derive(Clone, Copy, Debug)]

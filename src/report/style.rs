@@ -2,7 +2,25 @@
 
 use std::io::IsTerminal;
 
-use crate::cli::{Color, Format};
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// When colour is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal that can, and not with NO_COLOR.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
 
 /// How output looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

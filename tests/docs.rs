@@ -1,0 +1,160 @@
+//! The book and the README say what the code says.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use testnet_deployer::exit::Exit;
+use testnet_deployer::policy::{Branch, Deploy, Host, Monitor, Policy, Rules, Step, duration};
+
+fn page(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The cells of every table row of `text`, headings and rulers left out.
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let lines: Vec<&str> = text.lines().collect();
+    let is_ruler = |line: &&str| line.starts_with("| ---");
+    lines
+        .iter()
+        .enumerate()
+        .filter(|(at, line)| {
+            line.starts_with('|') && !is_ruler(line) && !lines.get(at + 1).is_some_and(is_ruler)
+        })
+        .map(|(_, line)| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect())
+        .collect()
+}
+
+#[test]
+fn the_table_of_exit_codes_is_that_of_the_code() {
+    let told = rows(&page("docs/reference/exit-codes.md"));
+    let true_ones = Exit::ALL.map(|exit| vec![exit.code().to_string(), exit.meaning().to_owned()]);
+    assert_eq!(told, true_ones);
+}
+
+/// What the page says of the keys of one table of the policy: (key, default).
+fn keys(section: &str) -> BTreeSet<(String, String)> {
+    let page = page("docs/reference/policy.md");
+    let heading = |line: &str| line.starts_with('#').then(|| line.trim_matches(['#', ' ', '`']).to_owned());
+    let part: Vec<&str> = page
+        .lines()
+        .skip_while(|line| heading(line).as_deref() != Some(section))
+        .skip(1)
+        .take_while(|line| heading(line).is_none())
+        .collect();
+    assert!(!part.is_empty(), "the page has no section `{section}`");
+    rows(&part.join("\n"))
+        .into_iter()
+        .map(|row| (row[0].trim_matches('`').to_owned(), row[1].replace('`', "")))
+        .collect()
+}
+
+/// The keys of `value` and, as TOML writes them, the scalars.
+fn fields(value: &impl serde::Serialize) -> BTreeSet<(String, String)> {
+    let Value::Object(fields) = serde_json::to_value(value).unwrap() else { panic!("not a table") };
+    fields.into_iter().map(|(key, value)| (key, value.to_string())).collect()
+}
+
+/// Checks the defaults that the page gives, those of `told`, which it tells in
+/// words, left out.
+fn assert_told(section: &str, value: &impl serde::Serialize, told: &[&str]) {
+    let without = |mut set: BTreeSet<(String, String)>| {
+        set.retain(|(key, _)| !told.contains(&key.as_str()));
+        set
+    };
+    assert_eq!(without(keys(section)), without(fields(value)), "section `{section}`");
+}
+
+/// A shape of the policy of which only the keys without a default are given.
+fn least<T: serde::de::DeserializeOwned>(keys: Value) -> T {
+    serde_json::from_value(keys).unwrap()
+}
+
+/// Every table of the policy with the names of its keys, as the page heads them.
+fn tables(name: &str, value: &Value, found: &mut Vec<(String, BTreeSet<String>)>) {
+    let Value::Object(fields) = value else { panic!("{name} is not a table") };
+    let mut own = BTreeSet::new();
+    for (key, value) in fields {
+        let inner = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+        match value {
+            Value::Object(_) => tables(&inner, value, found),
+            Value::Array(rows) if rows.first().is_some_and(Value::is_object) => {
+                let at = found.len();
+                tables(&inner, &rows[0], found);
+                let heading = format!("[[{inner}]]");
+                if let Some((name, _)) =
+                    found[at..].iter_mut().find(|(name, _)| *name == format!("[{inner}]"))
+                {
+                    *name = heading;
+                }
+            }
+            _ => {
+                own.insert(key.clone());
+            }
+        }
+    }
+    found.push((if name.is_empty() { "race.toml".to_owned() } else { format!("[{name}]") }, own));
+}
+
+#[test]
+fn the_policy_page_has_every_table_and_names_every_key() {
+    let mut found = Vec::new();
+    tables("", &serde_json::to_value(Policy::example()).unwrap(), &mut found);
+    assert!(found.len() >= 9, "{found:?}");
+    for (section, own) in found {
+        let told: BTreeSet<String> = keys(&section).into_iter().map(|(key, _)| key).collect();
+        assert_eq!(told, own, "section `{section}`");
+    }
+}
+
+#[test]
+fn the_policy_page_tells_the_defaults() {
+    let mut top = fields(&Policy::default());
+    top.retain(|(key, _)| ["check", "selection"].contains(&key.as_str()));
+    assert_eq!(keys("race.toml"), top);
+
+    let branch: Branch = least(json!({"name": "a"}));
+    assert_told("[[branch]]", &branch, &["name", "environment", "gate", "job"]);
+    assert_told("[rules]", &Rules::default(), &[]);
+    assert_told("[polling]", &Policy::example().polling, &["deadline"]);
+
+    let deploy: Deploy = least(json!({"host": [], "step": []}));
+    assert_told("[deploy]", &deploy, &["host", "step"]);
+    let host: Host = least(json!({"name": "a", "address": "b", "host_keys": []}));
+    assert_told("[[deploy.host]]", &host, &["name", "address", "host_keys"]);
+    let step: Step = least(json!({"name": "a", "run": []}));
+    assert_told("[[deploy.step]]", &step, &["name", "run"]);
+    let monitor: Monitor = least(json!({"session_length": "1m", "node": []}));
+    assert_told("[monitor]", &monitor, &["session_length", "node", "stall"]);
+}
+
+#[test]
+fn the_page_tells_how_long_a_session_may_take() {
+    let monitor: Monitor = least(json!({"session_length": "1m", "node": []}));
+    assert_eq!(duration::format(monitor.no_session()), "17m");
+    assert!(page("docs/reference/policy.md").contains("twice `session_length` plus 15 min"));
+}
+
+/// Links between the pages are checked by the book's build; the README is outside of it.
+#[test]
+fn the_files_that_the_readme_links_to_exist() {
+    let readme = page("README.md");
+    let links: Vec<&str> = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    assert!(links.len() > 5, "{links:?}");
+    for link in links {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(link);
+        assert!(path.exists(), "README.md links to {link}, which is not there");
+    }
+}
+
+#[test]
+fn the_readme_names_the_version_of_rust_that_the_package_needs() {
+    let manifest = page("Cargo.toml");
+    let version =
+        manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
+    assert!(page("README.md").contains(&format!("Rust ({version} or later)")));
+    assert!(page(".github/workflows/ci.yml").contains(&format!("RUST: \"{version}.0\"")));
+}

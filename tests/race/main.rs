@@ -1,0 +1,11 @@
+//! The rules of the race: a table for every rule, every combination there is, and
+//! readings over time.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+mod attempts;
+mod build;
+mod exhaustive;
+mod order;
+mod rules;
+mod watch;

@@ -1,0 +1,86 @@
+//! Debian's own `sshd` on a loopback port, without privileges of its own: one
+//! process per connection, as inetd starts it.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use tempfile::TempDir;
+
+/// A listening `sshd`. It stops when this value is dropped.
+pub struct Sshd {
+    directory: TempDir,
+    pub port: u16,
+    pub user: String,
+    pub host_key: String,
+    pub client_key: String,
+    children: Arc<Mutex<Vec<Child>>>,
+}
+
+impl Sshd {
+    pub fn start() -> Self {
+        let sshd = "/usr/sbin/sshd";
+        assert!(Path::new(sshd).exists(), "{sshd} is missing: apt-get install openssh-server");
+        let directory = tempfile::Builder::new().prefix("sshd-").tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name).display().to_string();
+        for key in ["host", "client"] {
+            let made =
+                Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &at(key)]).status();
+            assert!(made.unwrap().success());
+        }
+        fs::copy(at("client.pub"), at("authorized_keys")).unwrap();
+        let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
+        let user = user.trim().to_owned();
+        if user == "root" {
+            // Its service would have made this directory.
+            fs::create_dir_all("/run/sshd").unwrap();
+        }
+        let config = format!(
+            "HostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n\
+             PasswordAuthentication no\nPrintMotd no\nPidFile none\nLogLevel VERBOSE\n",
+            at("host"),
+            at("authorized_keys")
+        );
+        fs::write(at("config"), config).unwrap();
+
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let children = Arc::new(Mutex::new(Vec::new()));
+        let (config, log, started) = (at("config"), at("log"), Arc::clone(&children));
+        // The thread ends with the test's process.
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let stream = OwnedFd::from(stream.unwrap());
+                let child = Command::new(sshd)
+                    .args(["-i", "-e", "-f", &config])
+                    .stdin(Stdio::from(stream.try_clone().unwrap()))
+                    .stdout(Stdio::from(stream))
+                    .stderr(File::options().create(true).append(true).open(&log).unwrap())
+                    .spawn();
+                started.lock().unwrap().push(child.unwrap());
+            }
+        });
+        let read = |name| fs::read_to_string(at(name)).unwrap();
+        Self { port, user, host_key: read("host.pub"), client_key: read("client"), directory, children }
+    }
+
+    /// What `sshd` has logged so far, for the message of a test that fails.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        for child in self.children.lock().unwrap().iter_mut() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("sshd's log:\n{}", self.log());
+        }
+    }
+}
