@@ -26,9 +26,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::cli::{Color, Format};
 use crate::exit::Exit;
-use crate::report::{Output, Paint, Style};
+use crate::report::{Color, Format, Output, Paint, Style};
 use arguments::Arguments;
 use scenario::Scenario;
 
