@@ -120,7 +120,11 @@ pub struct Inspect {
 
 /// `race deploy`.
 #[derive(Debug, Args)]
-pub struct Deploy {}
+pub struct Deploy {
+    /// Print the commands of every host, and run nothing
+    #[arg(long)]
+    pub plan: bool,
+}
 
 /// `race monitor`.
 #[derive(Debug, Args)]

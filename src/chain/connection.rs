@@ -8,6 +8,7 @@ use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
@@ -55,7 +56,9 @@ impl From<WsError> for ChainError {
         match error {
             WsError::Http(response) => Self::Http(response.status().as_u16()),
             WsError::Io(error) => Self::Io(error),
-            WsError::ConnectionClosed | WsError::AlreadyClosed => Self::Closed,
+            WsError::ConnectionClosed
+            | WsError::AlreadyClosed
+            | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Closed,
             error => Self::WebSocket(Box::new(error)),
         }
     }

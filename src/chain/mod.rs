@@ -2,11 +2,9 @@
 //! what the node says into values of the soak. Notifications are hints; what counts
 //! is a read of storage at the finalized hash.
 
-mod clock;
 mod connection;
 mod node;
 mod values;
 mod wire;
 
-pub use clock::Clock;
 pub use node::{Limits, watch};

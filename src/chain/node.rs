@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::Clock;
 use super::connection::{ChainError, Connection};
 use crate::soak::{Observation, Seen};
 
@@ -42,15 +42,16 @@ impl Default for Limits {
 }
 
 /// Watches the node at `url`, the `node`-th of the policy, and sends what it sees to
-/// `observations`. Ends when nobody receives them any more.
+/// `observations`, with the time that `now` tells. Ends when nobody receives them any
+/// more.
 pub async fn watch(
     node: usize,
     url: String,
     limits: Limits,
-    clock: Clock,
+    now: impl Fn() -> Timestamp,
     observations: mpsc::Sender<Observation>,
 ) {
-    let watcher = Watcher { node, url, limits, clock, observations };
+    let watcher = Watcher { node, url, limits, now, observations };
     let mut pause = limits.first_pause;
     loop {
         let started = Instant::now();
@@ -68,18 +69,18 @@ pub async fn watch(
     }
 }
 
-struct Watcher {
+struct Watcher<N> {
     node: usize,
     url: String,
     limits: Limits,
-    clock: Clock,
+    now: N,
     observations: mpsc::Sender<Observation>,
 }
 
 /// Nobody receives observations any more.
 struct Unheard;
 
-impl Watcher {
+impl<N: Fn() -> Timestamp> Watcher<N> {
     /// Watches over one connection until it fails. `Ok` when nobody listens.
     async fn one_connection(&self) -> Result<(), ChainError> {
         let Limits { connect, request, poll, .. } = self.limits;
@@ -112,7 +113,7 @@ impl Watcher {
     }
 
     async fn send(&self, seen: Seen) -> Result<(), Unheard> {
-        let observation = Observation { at: self.clock.now(), node: self.node, seen };
+        let observation = Observation { at: (self.now)(), node: self.node, seen };
         self.observations.send(observation).await.map_err(|_| Unheard)
     }
 }

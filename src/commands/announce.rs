@@ -74,7 +74,7 @@ pub(super) fn announce(announcement: &Announcement<'_>) -> Result<(), Failure> {
 }
 
 /// Writes a file that is either whole or not there.
-fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

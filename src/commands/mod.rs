@@ -4,12 +4,15 @@
 mod announce;
 mod connect;
 mod context;
+mod deploy;
 mod failure;
 mod inspect;
+mod monitor;
 mod observe;
 mod policy;
 mod policy_source;
 mod signals;
+mod soaking;
 mod wait;
 
 use std::ffi::OsString;
@@ -91,7 +94,8 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure>
         Command::Policy(arguments) => policy::run(arguments, context),
         Command::Wait(arguments) => wait::run(arguments, context).await,
         Command::Inspect(arguments) => inspect::run(arguments, context).await,
-        Command::Deploy(_) | Command::Monitor(_) => Err(Failure::new(Exit::Internal, "not there yet")),
+        Command::Deploy(arguments) => deploy::run(arguments, context).await,
+        Command::Monitor(arguments) => monitor::run(arguments, context).await,
     }
 }
 

@@ -217,7 +217,7 @@ fn this_run(runner: &Runner) -> Result<(u64, u64), Failure> {
 }
 
 /// The event that started the run.
-fn event_of(runner: &Runner) -> Result<Event, Failure> {
+pub(super) fn event_of(runner: &Runner) -> Result<Event, Failure> {
     let (Some(name), Some(path)) = (runner.get("GITHUB_EVENT_NAME"), runner.path("GITHUB_EVENT_PATH")) else {
         return Ok(Event::default());
     };

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::{Reason, State, Verdict};
 use crate::policy::Monitor;
 
+/// What a soak cannot vouch for as long as it does not compare the runtime's code.
+pub const NOT_VERIFIED: &str = "runtime not verified";
+
 /// The run of GitHub Actions that a soak belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Run {
@@ -88,7 +91,7 @@ impl Checkpoint {
             baseline,
             sessions: sessions.collect(),
             nodes: nodes.collect(),
-            warnings: vec!["runtime not verified"],
+            warnings: vec![NOT_VERIFIED],
             reason: json!({"code": reason.code(), "text": reason.to_string()}),
             updated_at: state.at,
         }

@@ -9,7 +9,7 @@ mod state;
 mod tests;
 mod verdict;
 
-pub use checkpoint::{Checkpoint, NodeReport, Run};
+pub use checkpoint::{Checkpoint, NOT_VERIFIED, NodeReport, Run};
 pub use observation::{Event, Head, Observation, Seen, Stop};
 pub use state::{Baseline, Session, State, Step};
 pub use verdict::{Reason, Verdict};

@@ -1,0 +1,127 @@
+//! A soak made known: checkpoint, stdout, outputs and summary of the step, at most
+//! one annotation.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tokio::task::JoinHandle;
+
+use crate::cli::Format;
+use crate::exit::Exit;
+use crate::policy::Monitor;
+use crate::report::actions::{Level, markdown, write_outputs, write_summary};
+use crate::report::{inert, inert_json};
+use crate::soak::{Checkpoint, NOT_VERIFIED, Run, State, Verdict};
+
+use super::announce::write_whole;
+use super::{Context, Failure};
+
+/// The file of `--checkpoint`. At most one write is on its way at a time, so that
+/// sessions may come faster than a disk can take them.
+pub(super) struct CheckpointFile {
+    path: Option<PathBuf>,
+    writing: Option<JoinHandle<io::Result<()>>>,
+    outdated: bool,
+}
+
+impl CheckpointFile {
+    /// Takes the file, unless another soak has left something in it.
+    pub(super) fn take(path: Option<&Path>) -> Result<Self, Failure> {
+        if let Some(path) = path
+            && std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
+        {
+            let message = format!("the checkpoint {} is there already", path.display());
+            return Err(Failure::new(Exit::Invalid, message).help(
+                "this version cannot go on from a checkpoint; move the file away, or name another one",
+            ));
+        }
+        Ok(Self { path: path.map(Path::to_owned), writing: None, outdated: false })
+    }
+
+    /// Has the file written, now or as soon as the write before is done.
+    pub(super) fn save(&mut self, checkpoint: impl FnOnce() -> Checkpoint) {
+        let Some(path) = self.path.clone() else { return };
+        if self.writing.is_some() {
+            self.outdated = true;
+            return;
+        }
+        self.outdated = false;
+        let checkpoint = checkpoint();
+        self.writing = Some(tokio::task::spawn_blocking(move || write(&path, &checkpoint)));
+    }
+
+    /// Waits for the write that is on its way, for ever where there is none. Says
+    /// whether another one is due.
+    pub(super) async fn written(&mut self) -> io::Result<bool> {
+        let written = match &mut self.writing {
+            Some(writing) => writing.await,
+            None => std::future::pending().await,
+        };
+        self.writing = None;
+        written.map_err(io::Error::other)?.map(|()| self.outdated)
+    }
+
+    /// Writes the file now, after the write that is on its way.
+    pub(super) async fn finish(&mut self, checkpoint: &Checkpoint) -> Result<(), Failure> {
+        if let Some(writing) = self.writing.take() {
+            let _ = writing.await;
+        }
+        let Some(path) = &self.path else { return Ok(()) };
+        write(path, checkpoint).map_err(|error| {
+            Failure::caused(Exit::Internal, &format!("cannot write {}", path.display()), &error)
+        })
+    }
+}
+
+fn write(path: &Path, checkpoint: &Checkpoint) -> io::Result<()> {
+    write_whole(path, &inert_json(&serde_json::to_string_pretty(checkpoint)?))
+}
+
+/// Makes the soak's end known.
+pub(super) fn announce(
+    context: &Context,
+    run: &Run,
+    policy: &Monitor,
+    state: &State,
+    exit: Exit,
+) -> Result<(), Failure> {
+    let output = &context.output;
+    let verdict = state.verdict();
+    let reason = state.reason(policy).to_string();
+    let shown = match context.shared.format {
+        Format::Human => output.result(&inert(&format!("{}: {reason}", verdict.word()))),
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&Checkpoint::of(run, policy, state))
+                .map_err(|error| Failure::caused(Exit::Internal, "cannot write JSON", &error))?;
+            output.json(&json)
+        }
+    };
+    if let Some(path) = context.runner.path("GITHUB_OUTPUT") {
+        let code = exit.code().to_string();
+        let outputs =
+            [("verdict", verdict.word()), ("winner", ""), ("reason", &*inert(&reason)), ("exit_code", &code)];
+        write_outputs(&path, &outputs)
+            .map_err(|error| Failure::caused(Exit::Internal, "cannot write the step's outputs", &error))?;
+    }
+    if let Some(path) = context.runner.path("GITHUB_STEP_SUMMARY")
+        && let Err(error) = write_summary(&path, &summary(policy, state))
+    {
+        output.log(&format!("cannot write the step's summary: {error}"));
+    }
+    if verdict != Verdict::Passed {
+        output.annotate(Level::Error, &format!("soak {}", verdict.word()), &reason);
+    }
+    shown.map_err(|error| Failure::caused(Exit::Internal, "cannot write the result", &error))
+}
+
+fn summary(policy: &Monitor, state: &State) -> String {
+    let mut text = format!("### Soak {}\n\n", state.verdict().word());
+    let _ = writeln!(text, "{}\n", markdown(&state.reason(policy).to_string()));
+    let _ = writeln!(text, "- sessions: {} of {}", state.counted(), policy.target_sessions);
+    if let Some(baseline) = state.baseline() {
+        let _ = writeln!(text, "- counted from session {}, block {}", baseline.session, baseline.block);
+    }
+    let _ = writeln!(text, "- warning: {NOT_VERIFIED}");
+    text
+}
