@@ -45,7 +45,8 @@ fn rule_1_the_first_by_completion_wins_and_then_the_order_of_the_policy() {
 
 #[test]
 fn rule_1_success_without_protection_or_review_is_void() {
-    let cases: [(&str, fn(&mut Snapshot)); 6] = [
+    type Change = fn(&mut Snapshot);
+    let cases: [(&str, Change); 6] = [
         ("review-missing", |race| race.reviews.clear()),
         ("review-missing", |race| {
             race.reviews = vec![review("testnet", ReviewState::Approved, "github-actions[bot]")]

@@ -1,3 +1,5 @@
+//! The world on its own, without HTTP.
+
 use super::*;
 
 fn at(second: i64) -> Timestamp {
