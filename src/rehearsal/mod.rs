@@ -17,7 +17,7 @@ pub mod ssh_host;
 mod stage;
 pub mod world;
 
-pub use jobs::leave_with_parent;
+pub use jobs::leave_with_rehearsal;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
