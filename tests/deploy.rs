@@ -33,6 +33,10 @@ fn race(directory: &Path, hosts: &[&SshHost], steps: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_race"));
     command.arg("deploy").current_dir(directory).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap()).env("GITHUB_SHA", SHA).env("GITHUB_RUN_ID", "7");
+    // What is left behind is seen there.
+    let temporary = directory.join("tmp");
+    std::fs::create_dir_all(&temporary).unwrap();
+    command.env("TMPDIR", temporary);
     if let Some(host) = hosts.first() {
         command.env("TESTNET_SSH_KEY", host.client_key_pem());
     }
@@ -62,16 +66,13 @@ fn alive(pid: &str) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
-/// Whether an `ssh` process speaks to that port: its directory names it.
-fn has_master(port: u16) -> bool {
+/// Whether an `ssh` process of ours runs: its files are in this test's directory.
+fn has_master(directory: &Path) -> bool {
+    let start = format!("ssh\0-F\0{}/", directory.display());
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let mut commands =
         processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok());
-    commands.any(|command| {
-        let config = command.strip_prefix("ssh\0-F\0").and_then(|rest| rest.split('\0').next());
-        let text = config.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-        text.contains(&format!("Port {port}\n"))
-    })
+    commands.any(|command| command.starts_with(&start))
 }
 
 #[tokio::test]
@@ -96,7 +97,8 @@ run = ["cat", "installed-{host}"]
     assert!(!stderr.contains("OPENSSH"), "the key is nowhere in the log: {stderr}");
     let installed = std::fs::read_to_string(host.directory().join("installed-validator-1")).unwrap();
     assert_eq!(installed, format!("{SHA} 0123456789a 7\n"));
-    until("the local ssh has ended", || !has_master(host.port())).await;
+    assert!(!has_master(directory.path()), "the local ssh has ended");
+    assert_eq!(std::fs::read_dir(directory.path().join("tmp")).unwrap().count(), 0);
 }
 
 #[tokio::test]
@@ -192,11 +194,15 @@ async fn nothing_stays_behind_whatever_ends_us() {
                 break pid.to_owned();
             }
         };
-        assert!(alive(&pid) && has_master(host.port()));
+        assert!(alive(&pid) && has_master(directory.path()));
         assert!(Command::new("kill").args(["-s", signal, &race_pid]).status().await.unwrap().success());
         let status = timeout(Duration::from_secs(7), child.wait()).await.unwrap().unwrap();
         assert_eq!(status.code(), exit);
         until("the remote command has ended", || !alive(&pid)).await;
-        until("the local ssh has ended", || !has_master(host.port())).await;
+        until("the local ssh has ended", || !has_master(directory.path())).await;
+        let left: Vec<_> = std::fs::read_dir(directory.path().join("tmp")).unwrap().collect();
+        // Nobody can clean up after SIGKILL. The private key was gone long before.
+        let keys = || left.iter().filter(|entry| entry.as_ref().unwrap().path().join("key").exists()).count();
+        assert!(left.is_empty() || (signal == "KILL" && keys() == 0), "{signal}: {left:?}");
     }
 }

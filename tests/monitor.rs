@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
@@ -183,6 +183,24 @@ async fn a_silent_subscription_does_not_blind_us() {
 }
 
 #[tokio::test]
+async fn a_node_that_syncs_has_no_say() {
+    let recorded = frames("native");
+    let asked = Arc::new(AtomicU32::new(0));
+    let url = scripted(move |method, id, _| {
+        let answer = with_id(&recorded[method], id);
+        let syncs = method == "system_health" && asked.fetch_add(1, Ordering::Relaxed) < 3;
+        Some(vec![if syncs { answer.replace("\"isSyncing\":false", "\"isSyncing\":true") } else { answer }])
+    })
+    .await;
+    let mut observations = watched(url, Limits { poll: Duration::from_millis(20), ..Limits::default() });
+    assert!(matches!(next(&mut observations).await, Seen::Genesis(_)));
+    for _ in 0..3 {
+        assert_eq!(next(&mut observations).await, Seen::Unreachable("still syncing".to_owned()));
+    }
+    assert!(matches!(next(&mut observations).await, Seen::Finalized(_)));
+}
+
+#[tokio::test]
 async fn a_node_that_fails_is_out_of_reach_and_comes_back() {
     let recorded = frames("native");
     let limits = Limits {
@@ -277,7 +295,7 @@ async fn race_passes_at_its_target() {
     command.env("GITHUB_ACTIONS", "true").env("GITHUB_RUN_ID", "7").env("GITHUB_RUN_ATTEMPT", "2");
     command.env("GITHUB_SHA", "c".repeat(40)).env("GITHUB_OUTPUT", &output_file);
     let text = code(&ended(command).await, 0);
-    assert!(text.contains("passed: 50 sessions passed on the finalized chain"), "{text}");
+    assert!(text.contains("sessions passed (target 50), finalized on a quorum of 2 nodes"), "{text}");
     let soak = soak_json(directory.path());
     assert_eq!((&soak["schema"], &soak["verdict"]), (&json!("race.soak/1"), &json!("passed")));
     assert_eq!(soak["run"], json!({"id": 7, "attempt": 2, "head_sha": "c".repeat(40)}));

@@ -105,6 +105,12 @@ impl Connection {
         self.call([("chain_subscribeFinalizedHeads", json!([]))]).await.map(drop)
     }
 
+    /// Whether the node is still far behind the network (`system_health`).
+    pub(super) async fn is_syncing(&mut self) -> Result<bool, ChainError> {
+        let [health] = self.call([("system_health", json!([]))]).await?;
+        health["isSyncing"].as_bool().ok_or_else(|| shape("system_health", &health))
+    }
+
     /// Asks for the finalized head and the session there.
     pub(super) async fn finalized(&mut self) -> Result<Head, ChainError> {
         // A head that is announced from here on asks for another reading.

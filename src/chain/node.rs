@@ -94,6 +94,20 @@ impl<N: Fn() -> Timestamp> Watcher<N> {
             Err(error) if !error.answered() => return Err(error),
             Ok(()) | Err(_) => {}
         }
+        // The sessions that a node imports while it catches up have passed long ago.
+        // They must not count, and so it has no say until it is there.
+        loop {
+            match connection.is_syncing().await {
+                Ok(true) => {
+                    if self.send(Seen::Unreachable("still syncing".to_owned())).await.is_err() {
+                        return Ok(());
+                    }
+                    sleep(poll).await;
+                }
+                Err(error) if !error.answered() => return Err(error),
+                Ok(false) | Err(_) => break,
+            }
+        }
         loop {
             let seen = match connection.finalized().await {
                 Ok(head) => Seen::Finalized(head),

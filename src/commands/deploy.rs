@@ -1,8 +1,13 @@
 //! `race deploy`: the plan's commands, run on one host after the other.
 
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, interval_at};
+
 use crate::cli::{Deploy, Format};
 use crate::config::Secret;
-use crate::deploy::{HostPlan, Plan, Values, plan, quoted};
+use crate::deploy::{Command, HostPlan, Plan, Values, plan, quoted};
 use crate::exit::Exit;
 use crate::policy::{self, Host, duration::rounded};
 use crate::report::{Paint, inert_lines};
@@ -13,6 +18,9 @@ use super::{Context, Failure, Signals};
 
 /// Said of every deployment that failed: it must not be taken for undone.
 const NOT_UNDONE: &str = "nothing was rolled back: this version does not do that";
+
+/// The longest time without a word, while a step runs.
+const HEARTBEAT: Duration = Duration::from_mins(1);
 
 /// Runs `race deploy`.
 pub(super) async fn run(arguments: &Deploy, context: &Context) -> Result<Exit, Failure> {
@@ -120,28 +128,46 @@ impl Deployment<'_> {
     }
 
     async fn one_host(&self, host: &Host, plan: &HostPlan) -> Result<(), Failure> {
-        let output = &self.context.output;
-        let name = &host.name;
         let key = self.key.as_ref().map(Secret::expose);
         let connection = Connection::open(host, key, self.policy.connect_timeout)
             .await
             .map_err(|error| failure(&error))?;
+        let mut ended = Ok(());
         for command in &plan.commands {
-            let step = &command.step;
-            output.log_painted(Paint::Dim, &format!("{name} $ {}", quoted(&command.argv)));
-            let relay = |_, line: &str| output.log(&format!("{name} | {line}"));
-            let ended = connection.run(&command.argv, command.time_limit, relay).await;
-            let wrong = match ended.map_err(|error| failure(&error))? {
-                Ended::Exit(0) => continue,
-                Ended::Exit(127) => "ended with status 127: there is no such program".to_owned(),
-                Ended::Exit(status) => format!("ended with status {status}"),
-                Ended::TimedOut => format!("took longer than {} and was ended", rounded(command.time_limit)),
-            };
-            connection.close().await;
-            return Err(Failure::new(Exit::RolledBack, format!("{name}: step `{step}` {wrong}")));
+            ended = self.one_step(&host.name, &connection, command).await;
+            if ended.is_err() {
+                break;
+            }
         }
         connection.close().await;
-        Ok(())
+        ended
+    }
+
+    async fn one_step(&self, host: &str, connection: &Connection, command: &Command) -> Result<(), Failure> {
+        let output = &self.context.output;
+        let Command { step, argv, time_limit } = command;
+        let most = rounded(*time_limit);
+        output.log_painted(Paint::Dim, &format!("{host} $ {}", quoted(argv)));
+        let relay = |_, line: &str| output.log(&format!("{host} | {line}"));
+        let mut running = pin!(connection.run(argv, *time_limit, relay));
+        let started = Instant::now();
+        let mut heartbeat = interval_at(started + HEARTBEAT, HEARTBEAT);
+        let ended = loop {
+            tokio::select! {
+                ended = &mut running => break ended.map_err(|error| failure(&error))?,
+                _ = heartbeat.tick() => {
+                    let so_far = rounded(started.elapsed());
+                    output.log(&format!("{host}: step `{step}` has been running for {so_far} of {most}"));
+                }
+            }
+        };
+        let wrong = match ended {
+            Ended::Exit(0) => return Ok(()),
+            Ended::Exit(127) => "ended with status 127: there is no such program".to_owned(),
+            Ended::Exit(status) => format!("ended with status {status}"),
+            Ended::TimedOut => format!("took longer than {most} and was ended"),
+        };
+        Err(Failure::new(Exit::RolledBack, format!("{host}: step `{step}` {wrong}")))
     }
 
     /// What went wrong, what was done before it, and what was not.

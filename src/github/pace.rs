@@ -31,32 +31,34 @@ pub struct Pace {
     moved: Timestamp,
     pause: Duration,
     failures: u32,
-    counted: bool,
+    charged: bool,
 }
 
 impl Pace {
     /// A schedule that begins now, as if something had just moved.
     #[must_use]
     pub const fn new(polling: Polling, now: Timestamp) -> Self {
-        Self { polling, moved: now, pause: polling.interval, failures: 0, counted: true }
+        Self { polling, moved: now, pause: polling.interval, failures: 0, charged: false }
     }
 
-    /// A reading came. `moved` says that it differs from the one before, `counted`
-    /// that it was counted against the rate limit (a 304 is not). Returns the time
-    /// until the next reading; `chance` is a random number from 0 to 1.
+    /// A reading came. `moved` says that it differs from the one before, `charged`
+    /// that it does not and was counted against the rate limit all the same (a 304
+    /// is not). Returns the time until the next reading; `chance` is a random number
+    /// from 0 to 1.
     #[must_use]
     pub fn after_reading(
         &mut self,
         now: Timestamp,
         moved: bool,
-        counted: bool,
+        charged: bool,
         budget: Option<Budget>,
         chance: f64,
     ) -> Duration {
         self.failures = 0;
-        self.counted = counted;
         if moved {
             self.moved = now;
+        } else {
+            self.charged = charged;
         }
         self.pause = if between(self.moved, now) < LIVELY {
             self.polling.interval
@@ -78,9 +80,10 @@ impl Pace {
         }
     }
 
-    /// The least pause that keeps this process within its share of the budget.
+    /// The least pause that keeps this process within its share of the budget, where
+    /// quiet readings are charged to it.
     fn affordable(&self, now: Timestamp, budget: Option<Budget>) -> Duration {
-        let Some(budget) = budget.filter(|_| self.counted) else { return Duration::ZERO };
+        let Some(budget) = budget.filter(|_| self.charged) else { return Duration::ZERO };
         let until_reset = between(now, budget.reset);
         let share = budget.remaining.saturating_mul(u64::from(self.polling.budget_percent)) / 100;
         until_reset / u32::try_from(share).unwrap_or(u32::MAX).max(1)
@@ -130,15 +133,29 @@ mod tests {
     }
 
     #[test]
-    fn counted_readings_keep_to_their_share_and_free_ones_need_not() {
+    fn charged_readings_keep_to_their_share_and_free_ones_need_not() {
+        let pause = |charged, budget| {
+            Pace::new(Polling::default(), at(0)).after_reading(at(0), false, charged, budget, 1.0).as_secs()
+        };
+        let budget = Some(Budget { remaining: 500, reset: at(1_000) });
+        assert_eq!(pause(true, budget), 20);
+        assert_eq!(pause(false, budget), 3);
+        assert_eq!(pause(true, Some(Budget { remaining: 3, reset: at(1_000) })), 1_000);
+        assert_eq!(pause(true, Some(Budget { remaining: 0, reset: at(-5) })), 3);
+        assert_eq!(pause(true, None), 3);
+    }
+
+    #[test]
+    fn a_move_tells_nothing_of_what_quiet_readings_cost() {
         let budget = Some(Budget { remaining: 500, reset: at(1_000) });
         let mut pace = Pace::new(Polling::default(), at(0));
-        assert_eq!(pace.after_reading(at(0), true, true, budget, 1.0), Duration::from_secs(20));
         assert_eq!(pace.after_reading(at(0), true, false, budget, 1.0), Duration::from_secs(3));
-        let empty = Some(Budget { remaining: 3, reset: at(1_000) });
-        assert_eq!(pace.after_reading(at(0), true, true, empty, 1.0), Duration::from_secs(1_000));
-        let past = Some(Budget { remaining: 0, reset: at(-5) });
-        assert_eq!(pace.after_reading(at(0), true, true, past, 1.0), Duration::from_secs(3));
+        assert_eq!(pace.after_reading(at(3), false, true, budget, 1.0).as_secs(), 19);
+        assert_eq!(
+            pace.after_reading(at(22), true, false, budget, 1.0).as_secs(),
+            19,
+            "and is not forgotten by one"
+        );
     }
 
     #[test]

@@ -61,7 +61,7 @@ fn one_node_passes_at_its_target() {
     assert_eq!(state.verdict(), Verdict::Passed);
     assert_eq!(
         state.reason(&policy).to_string(),
-        "2 sessions passed on the finalized chain (target 2), as 1 node say"
+        "2 sessions passed (target 2), finalized on a quorum of 1 node"
     );
     assert_eq!(state.sessions()[0].duration, Some(Duration::from_secs(10)));
     assert_eq!(state.fold(&policy, head(21, 0, 1)), Step::Nothing, "a verdict never changes");

@@ -156,7 +156,7 @@ impl fmt::Display for Reason {
             Self::Counting { counted, target } => write!(f, "{counted} of {} passed", sessions(*target)),
             Self::TargetReached { counted, target, quorum } => write!(
                 f,
-                "{} passed on the finalized chain (target {target}), as {} say",
+                "{} passed (target {target}), finalized on a quorum of {}",
                 sessions(*counted),
                 nodes(*quorum)
             ),

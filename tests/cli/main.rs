@@ -1,0 +1,14 @@
+//! `race` as a process against the stand-in of GitHub: what it ends with, what it
+//! writes, what it asks. Every exchange is held to GitHub's own description.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+#[path = "../support/openapi.rs"]
+mod openapi;
+
+mod inspect;
+mod policy;
+mod scene;
+mod trouble;
+mod untrusted;
+mod wait;

@@ -1,0 +1,80 @@
+//! `race policy check|show`.
+
+use crate::scene::{Scene, start};
+
+#[test]
+fn every_problem_is_told_at_once_with_its_place_and_what_to_do() {
+    let scene = Scene::new();
+    scene.write(
+        "policies/race.toml",
+        "chek = \"a\"\n\n[polling]\ninterval = \"3 parsecs\"\nmax_interval = 5\n\n[poling]\nx = 1\n",
+    );
+    scene.write("policies/testnet.toml", "[rules]\n[monitor]\ntarget_sessions = 5\n");
+    let mut command = scene.race(&["policy", "check", "--policies", "policies"]);
+    command
+        .env("RACE_RULES__REQUIRE_REVIEW", "maybe")
+        .env("RACE_POLLING__INTERVALL", "3s")
+        .env_remove("RACE_POLLING__INTERVAL")
+        .env_remove("RACE_POLLING__MAX_INTERVAL");
+    let ended = start(command).end();
+    assert_eq!(ended.code, 2);
+    insta::assert_snapshot!(ended.stdout);
+}
+
+#[test]
+fn no_toml_is_told_with_its_line() {
+    let scene = Scene::new();
+    scene.write("policies/race.toml", "check = \"a\"\n[polling\n");
+    let ended = start(scene.race(&["policy", "check", "--policies", "policies"])).end();
+    assert_eq!(ended.code, 2);
+    assert!(ended.stdout.contains("policies/race.toml:2: error: this is no TOML"), "{}", ended.stdout);
+}
+
+#[test]
+fn warnings_are_findings_where_it_is_strict() {
+    let scene = Scene::new();
+    scene.write("policies/race.toml", "[rules]\nrequire_review = false\n");
+    let check = |more: &[&str]| {
+        let arguments: Vec<&str> =
+            ["policy", "check", "--policies", "policies"].iter().chain(more).copied().collect();
+        start(scene.race(&arguments)).end()
+    };
+    assert_eq!(check(&[]).code, 0);
+    assert_eq!(check(&["--strict"]).code, 5);
+    let found: serde_json::Value = serde_json::from_str(&check(&["--format", "json"]).stdout).unwrap();
+    assert_eq!(found[0]["key"], "rules.require_review");
+    assert_eq!(found[0]["place"], "policies/race.toml:2");
+    assert_eq!(found[0]["severity"], "warning");
+}
+
+#[test]
+fn show_prints_each_value_with_its_source() {
+    let scene = Scene::new();
+    scene.write("policies/race.toml", "check = \"gate\"\n[rules]\nrequire_review = true\n");
+    let mut command = scene.race(&["policy", "show", "--policies", "policies"]);
+    command
+        .env_remove("RACE_POLLING__INTERVAL")
+        .env_remove("RACE_POLLING__CONFIRM_AFTER")
+        .env_remove("RACE_POLLING__REVIEW_LAG");
+    let ended = start(command).end();
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    insta::assert_snapshot!(ended.stdout);
+}
+
+#[test]
+fn flags_are_stronger_than_variables_and_variables_than_files() {
+    let scene = Scene::new();
+    scene.write("policies/race.toml", "[polling]\ndeadline = \"1h\"\n");
+    let mut command = scene.step(&["wait", "--policies", "policies", "--deadline", "1s"]);
+    command.env("RACE_POLLING__DEADLINE", "2h");
+    let ended = start(command).end();
+    assert!(ended.stderr.contains("for up to 1s"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_said() {
+    let scene = Scene::new();
+    let ended = start(scene.race(&["policy", "check", "--policies", "nowhere"])).end();
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("nowhere"), "{}", ended.stderr);
+}
