@@ -236,7 +236,9 @@ fn every_refusal_is_as_github_describes_it() {
     ] {
         github.trouble(Trouble::new(fault).on("/jobs").times(1));
         assert_eq!(get(&github, &repository("")).status, 200);
-        assert_eq!(get(&github, &jobs).status, status);
+        let answer = get(&github, &jobs);
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("retry-after"), (status == 429).then_some("7"));
         assert_eq!(get(&github, &jobs).status, 200);
     }
     github.trouble(Trouble::new(Fault::Dropped));

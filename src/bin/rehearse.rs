@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     let called = std::env::args_os().next();
     let name = called.as_deref().map(Path::new).and_then(Path::file_name);
     if name.is_some_and(|name| name == "race") {
-        rehearsal::leave_with_parent();
+        rehearsal::leave_with_rehearsal();
         commands::main(std::env::args_os())
     } else {
         rehearsal::main(std::env::args_os())

@@ -3,17 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{ArgGroup, Parser, ValueEnum};
 
 use crate::policy::duration;
 
 /// Plays the whole flow on this machine: GitHub, a testnet and an SSH host stand in
 /// on loopback, `race` is real. Ends with the exit code of `race wait`.
 #[derive(Debug, Parser)]
-#[command(name = "rehearse", version, about, max_term_width = 100)]
+#[command(name = "rehearse", version, max_term_width = 100)]
+#[command(group(ArgGroup::new("play").args(["approve", "reject", "fault"]).required(true).multiple(true)))]
 pub struct Arguments {
     /// What the reviewer approves
-    #[arg(long, value_enum, required_unless_present = "fault")]
+    #[arg(long, value_enum)]
     pub approve: Option<Approve>,
     /// What the reviewer rejects; may be given twice
     #[arg(long, value_enum, value_name = "BRANCH")]

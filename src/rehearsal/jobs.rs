@@ -8,7 +8,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinSet;
 
 use super::scenario::Scenario;
@@ -19,21 +19,22 @@ use crate::policy::duration;
 /// How long a process may take to leave after SIGINT, a little more than it promises.
 const GRACE: Duration = Duration::from_secs(8);
 
-/// Tells a process of a rehearsal whose child it is.
-const PARENT: &str = "REHEARSAL_PARENT";
+/// Tells a process that a rehearsal started it, and holds its stdin open.
+const REHEARSED: &str = "REHEARSED";
 
-/// For a process that was started as `race`: where a rehearsal started it, it ends
-/// with the rehearsal, even one that was killed and could not end it.
-pub fn leave_with_parent() {
-    let Some(parent) = std::env::var_os(PARENT) else { return };
-    // Where this cannot be set the process goes on until its own deadline.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
-    let now = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().to_string());
-    if now.is_none_or(|now| *now != *parent) {
-        // The rehearsal ended before the signal was set.
-        let _ = kill_process(rustix::process::getpid(), Signal::TERM);
+/// For a process that is called `race`: where a rehearsal started it, it ends with
+/// the rehearsal, even one that was killed and could not end it.
+pub fn leave_with_rehearsal() {
+    if std::env::var_os(REHEARSED).is_none() {
+        return;
     }
+    let watch = || {
+        // Nothing is ever written there: it ends when the other side is gone.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _ = kill_process(rustix::process::getpid(), Signal::TERM);
+    };
+    // Without the thread the process goes on until its own deadline.
+    let _ = std::thread::Builder::new().name("rehearsal".to_owned()).spawn(watch);
 }
 
 /// A job of the workflow.
@@ -113,7 +114,14 @@ pub(super) async fn inspect(stage: &Stage, color: bool) -> io::Result<Vec<u8>> {
 #[derive(Default)]
 pub(super) struct Steps {
     ends: JoinSet<Ended>,
-    processes: HashMap<u64, Pid>,
+    processes: HashMap<u64, Process>,
+}
+
+/// A process of a step.
+struct Process {
+    pid: Pid,
+    /// Tells the process, by being closed, that we are gone.
+    _stdin: Option<ChildStdin>,
 }
 
 /// A step that ended.
@@ -144,7 +152,7 @@ impl Steps {
         match started {
             Ok(Some(mut child)) => {
                 if let Some(pid) = pid_of(&child) {
-                    self.processes.insert(id, pid);
+                    self.processes.insert(id, Process { pid, _stdin: child.stdin.take() });
                 }
                 self.ends.spawn(async move {
                     let status = child.wait().await.ok();
@@ -174,13 +182,13 @@ impl Steps {
 
     /// Ends every process: asked first, killed if it does not listen.
     pub(super) async fn stop(&mut self) {
-        for pid in self.processes.values() {
+        for Process { pid, .. } in self.processes.values() {
             // One that has just ended needs no signal.
             let _ = kill_process(*pid, Signal::INT);
         }
         let all = async { while self.ends.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE, all).await.is_err() {
-            for pid in self.processes.values() {
+            for Process { pid, .. } in self.processes.values() {
                 let _ = kill_process_group(*pid, Signal::KILL);
             }
             self.ends.shutdown().await;
@@ -198,13 +206,7 @@ fn pid_of(child: &Child) -> Option<Pid> {
 /// the jobs in order.
 fn race() -> io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command
-        .arg0("race")
-        .env_clear()
-        .env(PARENT, std::process::id().to_string())
-        .stdin(Stdio::null())
-        .process_group(0)
-        .kill_on_drop(true);
+    command.arg0("race").env_clear().stdin(Stdio::null()).process_group(0).kill_on_drop(true);
     Ok(command)
 }
 
@@ -221,6 +223,8 @@ fn step_process(
         .envs(common_variables(stage))
         .envs(runner_variables(stage, job))
         .envs(secrets.iter().map(|(name, value)| (*name, value)))
+        .env(REHEARSED, "true")
+        .stdin(Stdio::piped())
         .stdout(log.try_clone()?)
         .stderr(log.try_clone()?)
         .spawn()

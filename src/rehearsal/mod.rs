@@ -17,7 +17,7 @@ pub mod ssh_host;
 mod stage;
 pub mod world;
 
-pub use jobs::leave_with_parent;
+pub use jobs::leave_with_rehearsal;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -27,8 +27,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::exit::Exit;
-use crate::report::{Color, Format};
-use crate::report::{Output, Paint, Style};
+use crate::report::{Color, Format, Output, Paint, Style};
 use arguments::Arguments;
 use scenario::Scenario;
 

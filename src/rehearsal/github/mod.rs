@@ -55,6 +55,28 @@ impl Default for Options {
 }
 
 /// A running stand-in. Dropping it stops it.
+///
+/// ```
+/// use testnet_deployer::rehearsal::github::{GitHub, Options, Token};
+/// use testnet_deployer::rehearsal::world::{Status, World};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let now = jiff::Timestamp::now();
+/// let mut world = World::new("octo-org/chain", now);
+/// world.protect("testnet", &["alice"], now);
+/// let pull = world.open_pull_request("carol", "Rotate keys earlier", now);
+/// let run = world.start_pull_request_run(pull, now);
+/// let job = world.submit_job(run, "testnet", Some("testnet"), now);
+///
+/// let github = GitHub::start(world, Options::default())?;
+/// github.admit(Token::of_workflow("secret", &["actions"]));
+/// // Here a client asks `github.api_url()`, and meanwhile:
+/// github.change(|world, now| world.release(job, now));
+/// assert_eq!(github.read(|world| world.jobs[0].status.clone()), Status::Queued);
+/// assert!(github.exchanges().is_empty());
+/// # Ok(())
+/// # }
+/// ```
 pub struct GitHub {
     shared: Arc<Shared>,
     address: SocketAddr,
