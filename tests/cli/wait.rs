@@ -332,7 +332,7 @@ fn in_a_merge_queue_it_mirrors_the_check_of_the_pull_requests_head() {
     for (state, code, reason) in [("success", 0, "mirrored-success"), ("failure", 10, "mirrored-failure")] {
         let scene = Scene::new();
         scene.github.revoke("ghs_workflow");
-        scene.github.admit(Token::of_workflow("ghs_workflow", &["checks", "statuses", "pull-requests"]));
+        scene.github.admit(Token::of_workflow("ghs_workflow", &["checks", "statuses", "pull_requests"]));
         let number = scene.pull_request;
         let group = "3".repeat(40);
         let event = json!({"merge_group": {
