@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::{Format, Inspect};
 use crate::config::Settings;
 use crate::exit::Exit;
-use crate::github::{ApiError, Check, Client, Depth, Event, Pace, Reader, Repository};
+use crate::github::{ApiError, Check, Client, Depth, Event, Pace, Reader, Repository, Toll};
 use crate::policy::Policy;
 use crate::race::{Outcome, Snapshot, Verdict, decide, stands_for};
 use crate::report::verdict::Decided;
@@ -137,10 +137,10 @@ struct Inspection<'c> {
 }
 
 impl Inspection<'_> {
-    async fn look(&mut self, depth: Depth) -> Result<(Snapshot, Verdict, bool, bool), ApiError> {
+    async fn look(&mut self, depth: Depth) -> Result<(Snapshot, Verdict, bool, Toll), ApiError> {
         let reading = self.observer.look(&self.policy, depth, self.clock.now()).await?;
         let verdict = decide(&self.policy, &reading.snapshot);
-        Ok((reading.snapshot, verdict, reading.moved, reading.counted))
+        Ok((reading.snapshot, verdict, reading.moved, reading.toll))
     }
 
     /// Looks once, and again where that may help.
@@ -170,7 +170,7 @@ impl Inspection<'_> {
         let mut said = String::new();
         loop {
             let pause = match self.look(Depth::Quiet).await {
-                Ok((snapshot, verdict, moved, counted)) => {
+                Ok((snapshot, verdict, moved, toll)) => {
                     if verdict.outcome() != Outcome::Undecided {
                         return Ok((snapshot, verdict));
                     }
@@ -180,7 +180,7 @@ impl Inspection<'_> {
                         said = line;
                     }
                     let budget = self.observer.reader.client().budget();
-                    pace.after_reading(self.clock.now(), moved, counted, budget, fastrand::f64())
+                    pace.after_reading(self.clock.now(), moved, toll, budget, fastrand::f64())
                 }
                 Err(error) if error.is_passing() => {
                     self.context.output.log(&format!("trying again: {error}"));

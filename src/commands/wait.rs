@@ -102,8 +102,8 @@ impl Waiting<'_> {
                 Ok(reading) => {
                     self.run = reading.snapshot.run.clone();
                     let budget = self.observer.reader.client().budget();
-                    let (moved, counted) = (reading.moved, reading.counted);
-                    let pause = self.pace.after_reading(now, moved, counted, budget, fastrand::f64());
+                    let (moved, toll) = (reading.moved, reading.toll);
+                    let pause = self.pace.after_reading(now, moved, toll, budget, fastrand::f64());
                     (Observation::Read(Box::new(reading.snapshot)), pause)
                 }
                 Err(error) => (error.observed(), self.pace.after_failure(&error, fastrand::f64())),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::client::{Client, read, segment};
 use super::error::ApiError;
 use super::model;
+use super::pace::Toll;
 use crate::race::{Advice, Job, Pending, Protection, Review, Run, Snapshot, SoakProof};
 
 /// Readings of one run.
@@ -34,15 +35,14 @@ pub struct Reading {
     pub snapshot: Snapshot,
     /// The job list differs from the one before.
     pub moved: bool,
-    /// The reading was counted against the rate limit.
-    pub counted: bool,
+    /// What the job list told of the rate limit.
+    pub toll: Toll,
 }
 
 /// What reading the job list came to.
 struct Listed {
     changed: bool,
-    counted: bool,
-    requests: u64,
+    toll: Toll,
     date: Option<Timestamp>,
 }
 
@@ -94,7 +94,6 @@ impl Reader {
     ///
     /// When any of the requests brings nothing. The next reading makes up for it.
     pub async fn read(&mut self, depth: Depth, now: Timestamp) -> Result<Reading, ApiError> {
-        let before = self.client.requests();
         let stale = std::mem::replace(&mut self.broken, true);
         let listed = self.read_jobs().await?;
         let run = match &self.run {
@@ -109,11 +108,10 @@ impl Reader {
             }
         };
         self.broken = false;
-        let counted = listed.counted || self.client.requests() - before > listed.requests;
         Ok(Reading {
             snapshot: self.snapshot(run, listed.date.unwrap_or(now)),
             moved: listed.changed,
-            counted,
+            toll: listed.toll,
         })
     }
 
@@ -137,13 +135,11 @@ impl Reader {
             self.environments.insert(environment.to_owned(), protection);
         }
         reading.snapshot.environments.clone_from(&self.environments);
-        reading.counted = true;
         Ok(())
     }
 
     /// Reads every page of the job list, each conditionally.
     async fn read_jobs(&mut self) -> Result<Listed, ApiError> {
-        let before = self.client.requests();
         let mut path = Some(format!("actions/runs/{}/jobs?filter=all&per_page=100", self.run_id));
         let mut pages = Vec::new();
         let mut date = None;
@@ -153,9 +149,14 @@ impl Reader {
             path = answer.next.clone();
             pages.push((page, answer));
         }
-        let requests = self.client.requests() - before;
-        if pages.iter().all(|(_, answer)| answer.unchanged) && self.run.is_some() {
-            return Ok(Listed { changed: false, counted: false, requests, date });
+        let unchanged = pages.iter().all(|(_, answer)| answer.unchanged);
+        let toll = match unchanged {
+            true => Toll::Free,
+            false if pages.iter().any(|(_, answer)| answer.repeated) => Toll::Wasted,
+            false => Toll::Due,
+        };
+        if unchanged && self.run.is_some() {
+            return Ok(Listed { changed: false, toll, date });
         }
         let mut jobs = Vec::new();
         for (path, answer) in &pages {
@@ -164,7 +165,7 @@ impl Reader {
         }
         let changed = jobs != self.jobs;
         self.jobs = jobs;
-        Ok(Listed { changed, counted: true, requests, date })
+        Ok(Listed { changed, toll, date })
     }
 
     async fn read_run(&mut self) -> Result<Run, ApiError> {
