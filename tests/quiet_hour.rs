@@ -48,8 +48,8 @@ fn a_race_makes_few_counted_requests_until_it_is_quiet() {
 fn a_hundred_quiet_races_cost_nothing_but_their_start_where_github_answers_304() {
     for seed in 0..5 {
         let played = play(hundred(START_UP, true, seed));
-        assert!(100 * START_UP <= quiet::LIMIT);
         assert_eq!(played.counted.iter().sum::<u64>(), 100 * START_UP, "{:?}", played.counted);
+        assert!(played.counted.iter().all(|counted| *counted <= quiet::LIMIT));
         assert_eq!(played.refused, []);
         assert!(played.longest_gap() <= Polling::default().max_interval, "{:?}", played.longest_gap());
     }

@@ -31,8 +31,11 @@ use std::process::ExitCode;
 
 use waiters::Waiters;
 
+/// What a section is called, and what runs it.
+type Section = (&'static str, fn(&Waiters));
+
 /// The sections, in the order in which they run.
-const SECTIONS: [(&str, fn(&Waiters)); 5] = [
+const SECTIONS: [Section; 5] = [
     ("size", size::measure),
     ("start", start::measure),
     ("quiet-hour", quiet_hour::measure),

@@ -24,6 +24,7 @@ pub(crate) fn measure(waiters: &Waiters) {
                 played.counted[0].to_string(),
                 later.iter().max().unwrap_or(&0).to_string(),
                 played.refused.len().to_string(),
+                played.fewest_readings(scene.hours).to_string(),
                 played.longest_gap().as_secs().to_string(),
             ]
         })
@@ -36,6 +37,7 @@ pub(crate) fn measure(waiters: &Waiters) {
             "counted in the first hour",
             "counted in a later hour, at most",
             "refused in all",
+            "fewest readings of one race in an hour",
             "longest time between two readings of one race, s",
         ],
         &rows,
