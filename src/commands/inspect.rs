@@ -179,7 +179,7 @@ impl Inspection<'_> {
             let (observation, pause) = match &looked {
                 Ok(look) => {
                     let budget = self.observer.client().budget();
-                    let pause = pace.after_reading(now, look.moved, look.charged, budget, fastrand::f64());
+                    let pause = pace.after_reading(now, look.moved, look.toll, budget, fastrand::f64());
                     (Observation::Read(Box::new(look.verdict.clone())), pause)
                 }
                 Err(error) => (error.observed(), pace.after_failure(error, fastrand::f64())),

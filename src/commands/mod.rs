@@ -19,7 +19,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::{self, Arguments, Command, Shared};
 use crate::config::Runner;
@@ -106,12 +108,12 @@ fn log_to_stderr(runner: &Runner, verbose: u8, color: bool) {
         1 => "testnet_deployer=debug,warn",
         _ => "debug",
     };
-    let filter = runner.get("RACE_LOG").unwrap_or(by_flag);
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(by_flag));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let filter: Targets = runner.get("RACE_LOG").unwrap_or(by_flag).parse().unwrap_or_default();
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(color)
         .with_writer(std::io::stderr)
         .without_time()
-        .try_init();
+        .with_filter(filter);
+    // A second one is refused, and then the first one does.
+    let _ = tracing_subscriber::registry().with(lines).try_init();
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::exit::Exit;
-use crate::github::{ApiError, Client, Depth, Reader};
+use crate::github::{ApiError, Client, Depth, Reader, Toll};
 use crate::policy::Policy;
 use crate::race::contender::environments_that_matter;
 use crate::race::{HeadCheck, Run, SoakProof, SoakVerdict, Verdict, decide, mirror};
@@ -46,8 +46,8 @@ pub(super) struct Look {
     pub(super) run: Option<Run>,
     /// Something differs from the look before.
     pub(super) moved: bool,
-    /// Nothing does, and the look was counted against the rate limit all the same.
-    pub(super) charged: bool,
+    /// What it told of the rate limit.
+    pub(super) toll: Toll,
 }
 
 /// Looks at what decides.
@@ -105,7 +105,7 @@ impl Race {
             self.reader.read_environments(&mut reading, &wanted).await?;
         }
         let verdict = decide(policy, &reading.snapshot);
-        Ok(Look { verdict, run: Some(reading.snapshot.run), moved: reading.moved, charged: reading.charged })
+        Ok(Look { verdict, run: Some(reading.snapshot.run), moved: reading.moved, toll: reading.toll })
     }
 }
 
@@ -129,7 +129,12 @@ impl Head {
             checks.into_iter().map(|check| HeadCheck { state: check.state, at: check.at }).collect();
         let verdict = Verdict::unknown(mirror(&checks, self.pull_request, &self.head_sha));
         let moved = self.known.replace(verdict.clone()).is_none_or(|known| known != verdict);
-        Ok(Look { verdict, run: None, moved, charged: !moved && self.client.charged() > before })
+        let toll = match self.client.charged() - before {
+            0 => Toll::Free,
+            _ if moved => Toll::Due,
+            _ => Toll::Wasted,
+        };
+        Ok(Look { verdict, run: None, moved, toll })
     }
 }
 

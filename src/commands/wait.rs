@@ -107,8 +107,7 @@ impl Waiting<'_> {
                 Ok(look) => {
                     self.run = look.run.unwrap_or_else(|| self.run.clone());
                     let budget = self.observer.client().budget();
-                    let pause =
-                        self.pace.after_reading(now, look.moved, look.charged, budget, fastrand::f64());
+                    let pause = self.pace.after_reading(now, look.moved, look.toll, budget, fastrand::f64());
                     (Observation::Read(Box::new(look.verdict)), pause)
                 }
                 Err(error) => (error.observed(), self.pace.after_failure(&error, fastrand::f64())),

@@ -86,9 +86,9 @@ pub struct Client {
     charged: u64,
 }
 
-/// An answer that can be asked for conditionally.
+/// An answer that can be asked for conditionally, where it has an ETag.
 struct Known {
-    etag: HeaderValue,
+    etag: Option<HeaderValue>,
     body: Bytes,
     next: Option<String>,
 }
@@ -99,6 +99,8 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
     /// Nothing has changed since the last answer (304).
     pub(super) unchanged: bool,
+    /// Nothing has changed, but GitHub did not say so: the same body came again.
+    pub(super) repeated: bool,
     /// GitHub's time.
     pub(super) date: Option<Timestamp>,
     /// The path of the next page.
@@ -197,11 +199,14 @@ impl Client {
     /// last answer had an ETag.
     pub(super) async fn ask(&mut self, path: &str, conditional: bool) -> Result<Answer, ApiError> {
         let known = self.known.get(path).filter(|_| conditional);
-        let headers = known.map(|known| (IF_NONE_MATCH, known.etag.clone())).into_iter().collect();
-        let answer = self.send(path, headers).await?;
-        if let Some(etag) = answer.etag.clone().filter(|_| conditional) {
-            let known = Known { etag, body: answer.body.clone(), next: answer.next.clone() };
-            self.known.insert(path.to_owned(), known);
+        let etag = known.and_then(|known| known.etag.clone());
+        let headers = etag.map(|etag| (IF_NONE_MATCH, etag)).into_iter().collect();
+        let mut answer = self.send(path, headers).await?;
+        if conditional && !answer.unchanged {
+            let Answer { body, next, etag, .. } = &answer;
+            let known = Known { etag: etag.clone(), body: body.clone(), next: next.clone() };
+            let before = self.known.insert(path.to_owned(), known);
+            answer.repeated = before.is_some_and(|before| before.body == answer.body);
         }
         Ok(answer)
     }
@@ -233,6 +238,7 @@ impl Client {
             return Ok(Answer {
                 body: known.body.clone(),
                 unchanged: true,
+                repeated: false,
                 date,
                 next: known.next.clone(),
                 etag: None,
@@ -244,7 +250,7 @@ impl Client {
         }
         let next = Self::next_page(response.headers());
         let etag = response.headers().get(ETAG).cloned();
-        Ok(Answer { body: response.into_body(), unchanged: false, date, next, etag })
+        Ok(Answer { body: response.into_body(), unchanged: false, repeated: false, date, next, etag })
     }
 
     fn keep_budget(&mut self, headers: &HeaderMap) {

@@ -17,5 +17,5 @@ pub use client::{Client, Connection, Repository};
 pub use error::{ApiError, Retry};
 pub use event::{Event, EventError};
 pub use lookup::{Check, PullRequest};
-pub use pace::{Budget, Pace};
+pub use pace::{Budget, Pace, Toll};
 pub use reader::{Depth, Reader, Reading};

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::client::{Client, read, segment};
 use super::error::ApiError;
 use super::model;
+use super::pace::Toll;
 use crate::race::{Advice, Job, Pending, Protection, Review, Run, Snapshot, SoakProof};
 
 /// Readings of one run.
@@ -34,15 +35,14 @@ pub struct Reading {
     pub snapshot: Snapshot,
     /// The job list differs from the one before.
     pub moved: bool,
-    /// The job list is as before, and was counted against the rate limit all the same:
-    /// conditional requests do not help here.
-    pub charged: bool,
+    /// What the job list told of the rate limit.
+    pub toll: Toll,
 }
 
 /// What reading the job list came to.
 struct Listed {
     changed: bool,
-    charged: bool,
+    toll: Toll,
     date: Option<Timestamp>,
 }
 
@@ -108,8 +108,11 @@ impl Reader {
             }
         };
         self.broken = false;
-        let Listed { changed, charged, date } = listed;
-        Ok(Reading { snapshot: self.snapshot(run, date.unwrap_or(now)), moved: changed, charged })
+        Ok(Reading {
+            snapshot: self.snapshot(run, listed.date.unwrap_or(now)),
+            moved: listed.changed,
+            toll: listed.toll,
+        })
     }
 
     /// Reads the protection of these environments anew, and adds it to what is known.
@@ -146,8 +149,14 @@ impl Reader {
             path = answer.next.clone();
             pages.push((page, answer));
         }
-        if pages.iter().all(|(_, answer)| answer.unchanged) && self.run.is_some() {
-            return Ok(Listed { changed: false, charged: false, date });
+        let unchanged = pages.iter().all(|(_, answer)| answer.unchanged);
+        let toll = match unchanged {
+            true => Toll::Free,
+            false if pages.iter().any(|(_, answer)| answer.repeated) => Toll::Wasted,
+            false => Toll::Due,
+        };
+        if unchanged && self.run.is_some() {
+            return Ok(Listed { changed: false, toll, date });
         }
         let mut jobs = Vec::new();
         for (path, answer) in &pages {
@@ -156,7 +165,7 @@ impl Reader {
         }
         let changed = jobs != self.jobs;
         self.jobs = jobs;
-        Ok(Listed { changed, charged: !changed, date })
+        Ok(Listed { changed, toll, date })
     }
 
     async fn read_run(&mut self) -> Result<Run, ApiError> {

@@ -158,7 +158,8 @@ pub struct Polling {
     /// on hosted ones, 4 d 20 h on self-hosted ones.
     #[serde(with = "duration::option", skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Duration>,
-    /// The share of the remaining rate limit that this process may spend, in percent.
+    /// The share of the remaining rate limit that this process may spend, in percent:
+    /// until the reset where every reading is counted, else while things move.
     pub budget_percent: u8,
 }
 
