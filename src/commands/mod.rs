@@ -2,6 +2,7 @@
 //! adapters meet.
 
 mod announce;
+mod choose;
 mod connect;
 mod context;
 mod deploy;
@@ -11,8 +12,11 @@ mod monitor;
 mod observe;
 mod policy;
 mod policy_source;
+mod publish;
+mod settle;
 mod signals;
 mod soaking;
+mod subject;
 mod wait;
 
 use std::ffi::OsString;
@@ -94,6 +98,8 @@ fn style(shared: &Shared, runner: &Runner) -> Style {
 async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::Policy(arguments) => policy::run(arguments, context),
+        Command::Settle(arguments) => settle::run(arguments, context).await,
+        Command::Choose(arguments) => choose::run(arguments, context).await,
         Command::Wait(arguments) => wait::run(arguments, context).await,
         Command::Inspect(arguments) => inspect::run(arguments, context).await,
         Command::Deploy(arguments) => deploy::run(arguments, context).await,

@@ -209,11 +209,11 @@ impl Waiting<'_> {
 }
 
 /// The run and attempt that we are a job of.
-fn this_run(runner: &Runner) -> Result<(u64, u64), Failure> {
+pub(super) fn this_run(runner: &Runner) -> Result<(u64, u64), Failure> {
     let number = |name: &str| {
         let text = runner.get(name).ok_or_else(|| {
             Failure::new(Exit::Invalid, format!("{name} is not set")).help(
-                "`race wait` is a step of a workflow; to look at a run from elsewhere use `race inspect`",
+                "this command is a step of a workflow; to look at a run from elsewhere use `race inspect`",
             )
         })?;
         text.parse::<u64>()
@@ -235,10 +235,10 @@ pub(super) fn event_of(runner: &Runner) -> Result<Event, Failure> {
 }
 
 /// The head of the pull request that a merge group is about.
-async fn head_of(mut client: Client, event: &Event) -> Result<Head, Failure> {
+pub(super) async fn head_of(mut client: Client, event: &Event) -> Result<Head, Failure> {
     let number = event.pull_request.ok_or_else(|| {
         Failure::new(Exit::Invalid, "the merge group's ref names no pull request").help(
-            "`race wait` mirrors the pull request's verdict; it reads its number from `.../pr-NUMBER-SHA`",
+            "in a merge queue the pull request's verdict is mirrored; its number is read from `.../pr-NUMBER-SHA`",
         )
     })?;
     let pull = client.pull_request(number).await.map_err(|error| connect::failed(&error))?;
@@ -252,7 +252,7 @@ fn deadline_flag(deadline: Option<Duration>) -> Vec<Flag> {
 }
 
 /// The run as the runner's variables tell it, before anything is read.
-fn unread(runner: &Runner, event: &Event, id: u64, attempt: u64) -> Run {
+pub(super) fn unread(runner: &Runner, event: &Event, id: u64, attempt: u64) -> Run {
     let server = runner.get("GITHUB_SERVER_URL").unwrap_or("https://github.com");
     let repository = runner.get("GITHUB_REPOSITORY").unwrap_or_default();
     Run {

@@ -10,13 +10,17 @@
 //!
 //! [`watch`] folds readings over time: it confirms endings by a second reading,
 //! and knows the deadline. Time is always a value that the caller passes in.
+//! [`settle`] says what to write as the commit status, [`choose`] which review is
+//! next where one branch is chosen.
 
+pub mod choose;
 pub mod contender;
 mod decide;
 pub mod judge;
 mod mirror;
 mod names;
 mod reason;
+pub mod settle;
 mod snapshot;
 mod verdict;
 pub mod watch;

@@ -6,9 +6,11 @@
 #[path = "../support/openapi.rs"]
 mod openapi;
 
+mod choose;
 mod inspect;
 mod policy;
 mod scene;
+mod settle;
 mod trouble;
 mod untrusted;
 mod wait;
