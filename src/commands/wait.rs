@@ -9,15 +9,16 @@ use tokio::time::timeout;
 use crate::cli::Wait;
 use crate::config::{Flag, Runner};
 use crate::exit::Exit;
-use crate::github::{ApiError, Client, Depth, Event, Pace, Reader};
+use crate::github::{ApiError, Depth, Event, Pace, Reader};
 use crate::policy::{Policy, duration};
 use crate::race::watch::{Observation, Refusal, Step, Watch};
-use crate::race::{Outcome, Run, Verdict};
+use crate::race::{Outcome, Reason, Run, Verdict};
 use crate::report::actions::Level;
 use crate::report::verdict::Decided;
 
 use super::announce::{Announcement, announce};
 use super::observe::{Clock, Head, Observer, Race};
+use super::persist::{Ending, persist};
 use super::signals::Signals;
 use super::{Context, Failure, connect, policy_source};
 
@@ -33,31 +34,23 @@ pub(super) async fn run(arguments: &Wait, context: &Context) -> Result<Exit, Fai
     let clock = Clock::start();
     let mut signals = Signals::listen()
         .map_err(|error| Failure::caused(Exit::Internal, "cannot listen to signals", &error))?;
-    let runner = &context.runner;
-    let (run_id, attempt) = this_run(runner)?;
-    let event = event_of(runner)?;
-    let mut client = connect::client(context, None).await?;
-    let flags = deadline_flag(arguments.deadline);
-    let settings = policy_source::in_force(context, &mut client, &event, &flags).await?;
-    let policy = settings.policy;
-    let deadline = policy.polling.deadline.unwrap_or(if runner.is_hosted() { HOSTED } else { SELF_HOSTED });
-
-    let observer = if event.name == "merge_group" {
-        Observer::Head(head_of(client, &event).await?)
-    } else {
-        let reader =
-            Reader::new(client, run_id, Some(attempt)).about(event.head_sha.clone(), event.pull_request);
-        Observer::Race(Race::new(reader, &policy, arguments.checkpoint.as_deref())?)
+    let event = event_of(&context.runner)?;
+    let start = Start { arguments, context, clock, run: this_run(&context.runner, &event)?, event };
+    let prepared = tokio::select! {
+        prepared = start.prepare() => prepared,
+        signal = signals.next() => {
+            let last = Box::new(Reason::NothingRead);
+            start.end(&Verdict::unknown(Reason::Interrupted { signal: signal.name(), last }))?;
+            return Ok(signal.exit());
+        }
     };
-    let mut wait = Waiting {
-        context,
-        clock,
-        watch: Watch::new(policy.polling, clock.began(), deadline),
-        pace: Pace::new(policy.polling, clock.began()),
-        observer,
-        run: unread(runner, &event, run_id, attempt),
-        spoken: None,
-        policy,
+    let (mut wait, deadline) = match prepared {
+        Ok(prepared) => prepared,
+        Err(Ending::Failure(failure)) => return Err(failure),
+        Err(Ending::Verdict(verdict)) => {
+            start.end(&verdict)?;
+            return Ok(verdict.exit());
+        }
     };
     wait.greet(deadline);
     let ended = tokio::select! {
@@ -74,6 +67,66 @@ pub(super) async fn run(arguments: &Wait, context: &Context) -> Result<Exit, Fai
             Ok(verdict.exit())
         }
         Err(Refusal { exit, message, help }) => Err(Failure::new(exit, message).help(help)),
+    }
+}
+
+/// What is known before GitHub was asked.
+struct Start<'c> {
+    arguments: &'c Wait,
+    context: &'c Context,
+    clock: Clock,
+    event: Event,
+    run: Run,
+}
+
+impl<'c> Start<'c> {
+    /// Reads the policy, and in a merge queue the pull request's head; says when the
+    /// wait is to end.
+    async fn prepare(&self) -> Result<(Waiting<'c>, Duration), Ending> {
+        let Self { arguments, context, clock, event, run } = self;
+        let by_runner = if context.runner.is_hosted() { HOSTED } else { SELF_HOSTED };
+        let deadline = arguments.deadline.unwrap_or(by_runner);
+        let flags = deadline_flag(arguments.deadline);
+        let mut client = connect::client(context, None).await.map_err(Ending::Failure)?;
+        let ask = async || policy_source::in_force(context, &mut client, event, &flags).await;
+        let policy = persist(context, *clock, deadline, ask).await?.policy;
+        let deadline = policy.polling.deadline.unwrap_or(by_runner);
+        let observer = if event.name == "merge_group" {
+            let number = group_of(event).map_err(Ending::Failure)?;
+            let ask = async || Ok(client.pull_request(number).await?);
+            let pull = persist(context, *clock, deadline, ask).await?;
+            Observer::Head(Head::new(client, number, pull.head_sha))
+        } else {
+            let reader = Reader::new(client, run.id, Some(run.attempt));
+            let reader = reader.about(event.head_sha.clone(), event.pull_request);
+            let race =
+                Race::new(reader, &policy, arguments.checkpoint.as_deref()).map_err(Ending::Failure)?;
+            Observer::Race(race)
+        };
+        let waiting = Waiting {
+            context,
+            clock: *clock,
+            watch: Watch::new(policy.polling, clock.began(), deadline),
+            pace: Pace::new(policy.polling, clock.began()),
+            observer,
+            run: run.clone(),
+            spoken: None,
+            policy,
+        };
+        Ok((waiting, deadline))
+    }
+
+    /// Makes a verdict known that was reached without a policy.
+    fn end(&self, verdict: &Verdict) -> Result<(), Failure> {
+        let now = self.clock.now();
+        announce(&Announcement {
+            context: self.context,
+            decided: Decided { verdict, run: &self.run, at: Some(now) },
+            check: &Policy::default().check,
+            file: self.arguments.verdict.as_deref(),
+            annotated: true,
+            now,
+        })
     }
 }
 
@@ -208,8 +261,8 @@ impl Waiting<'_> {
     }
 }
 
-/// The run and attempt that we are a job of.
-fn this_run(runner: &Runner) -> Result<(u64, u64), Failure> {
+/// The run that we are a job of, as the runner's variables tell it.
+fn this_run(runner: &Runner, event: &Event) -> Result<Run, Failure> {
     let number = |name: &str| {
         let text = runner.get(name).ok_or_else(|| {
             Failure::new(Exit::Invalid, format!("{name} is not set")).help(
@@ -219,8 +272,21 @@ fn this_run(runner: &Runner) -> Result<(u64, u64), Failure> {
         text.parse::<u64>()
             .map_err(|_| Failure::new(Exit::Invalid, format!("{name} is `{text}`, which is no number")))
     };
+    let id = number("GITHUB_RUN_ID")?;
     let attempt = if runner.get("GITHUB_RUN_ATTEMPT").is_some() { number("GITHUB_RUN_ATTEMPT")? } else { 1 };
-    Ok((number("GITHUB_RUN_ID")?, attempt))
+    let server = runner.get("GITHUB_SERVER_URL").unwrap_or("https://github.com");
+    let repository = runner.get("GITHUB_REPOSITORY").unwrap_or_default();
+    let sha = event.head_sha.as_deref().or_else(|| runner.get("GITHUB_SHA"));
+    Ok(Run {
+        id,
+        attempt,
+        url: format!("{server}/{repository}/actions/runs/{id}"),
+        event: event.name.clone(),
+        head_sha: sha.unwrap_or_default().to_owned(),
+        pull_request: event.pull_request,
+        started_at: None,
+        cancelled: false,
+    })
 }
 
 /// The event that started the run.
@@ -234,39 +300,17 @@ pub(super) fn event_of(runner: &Runner) -> Result<Event, Failure> {
     Event::parse(name, &payload).map_err(|error| Failure::new(Exit::Invalid, error.to_string()))
 }
 
-/// The head of the pull request that a merge group is about.
-async fn head_of(mut client: Client, event: &Event) -> Result<Head, Failure> {
-    let number = event.pull_request.ok_or_else(|| {
+/// The pull request that a merge group is about.
+fn group_of(event: &Event) -> Result<u64, Failure> {
+    event.pull_request.ok_or_else(|| {
         Failure::new(Exit::Invalid, "the merge group's ref names no pull request").help(
             "`race wait` mirrors the pull request's verdict; it reads its number from `.../pr-NUMBER-SHA`",
         )
-    })?;
-    let pull = client.pull_request(number).await.map_err(|error| connect::failed(&error))?;
-    Ok(Head::new(client, number, pull.head_sha))
+    })
 }
 
 fn deadline_flag(deadline: Option<Duration>) -> Vec<Flag> {
     let flag =
         |deadline| Flag { flag: "--deadline", key: "polling.deadline", value: duration::format(deadline) };
     deadline.map(flag).into_iter().collect()
-}
-
-/// The run as the runner's variables tell it, before anything is read.
-fn unread(runner: &Runner, event: &Event, id: u64, attempt: u64) -> Run {
-    let server = runner.get("GITHUB_SERVER_URL").unwrap_or("https://github.com");
-    let repository = runner.get("GITHUB_REPOSITORY").unwrap_or_default();
-    Run {
-        id,
-        attempt,
-        url: format!("{server}/{repository}/actions/runs/{id}"),
-        event: event.name.clone(),
-        head_sha: event
-            .head_sha
-            .clone()
-            .or_else(|| runner.get("GITHUB_SHA").map(str::to_owned))
-            .unwrap_or_default(),
-        pull_request: event.pull_request,
-        started_at: None,
-        cancelled: false,
-    }
 }
