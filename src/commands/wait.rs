@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::github::{ApiError, Depth, Event, Pace, Reader};
 use crate::policy::{Policy, duration};
 use crate::race::watch::{Observation, Refusal, Step, Watch};
-use crate::race::{Outcome, Reason, Run, Verdict};
+use crate::race::{Outcome, Reason, Run, Verdict, Warning, WithoutSecrets};
 use crate::report::actions::Level;
 use crate::report::verdict::Decided;
 
@@ -97,8 +97,13 @@ impl<'c> Start<'c> {
             let pull = persist(context, *clock, deadline, ask).await?;
             Observer::Head(Head::new(client, number, pull.head_sha))
         } else {
-            let reader = Reader::new(client, run.id, Some(run.attempt));
-            let reader = reader.about(event.head_sha.clone(), event.pull_request);
+            let mut head_sha = event.head_sha.clone();
+            if let (None, Some(number)) = (&head_sha, event.pull_request) {
+                // A run started by hand for a pull request is about that one's head.
+                let ask = async || Ok(client.pull_request(number).await?);
+                head_sha = Some(persist(context, *clock, deadline, ask).await?.head_sha);
+            }
+            let reader = Reader::new(client, run.id, Some(run.attempt)).about(head_sha, event);
             let race =
                 Race::new(reader, &policy, arguments.checkpoint.as_deref()).map_err(Ending::Failure)?;
             Observer::Race(race)
@@ -111,6 +116,7 @@ impl<'c> Start<'c> {
             observer,
             run: run.clone(),
             spoken: None,
+            warned: Vec::new(),
             policy,
         };
         Ok((waiting, deadline))
@@ -141,6 +147,8 @@ struct Waiting<'c> {
     run: Run,
     /// What was said last, and when.
     spoken: Option<(String, Timestamp)>,
+    /// The warnings that were said.
+    warned: Vec<Warning>,
 }
 
 impl Waiting<'_> {
@@ -169,6 +177,7 @@ impl Waiting<'_> {
                 Step::End(verdict) => return Ok(verdict),
                 Step::Refuse(refusal) => return Err(refusal),
                 Step::Wait { within } => {
+                    self.warn();
                     depth = if within.is_some() { Depth::Full } else { Depth::Quiet };
                     within.map_or(pause, |within| pause.min(within))
                 }
@@ -178,6 +187,15 @@ impl Waiting<'_> {
                 return Ok(verdict);
             }
         }
+    }
+
+    /// Says what is doubtful about the race, once.
+    fn warn(&mut self) {
+        let warnings = self.watch.last().map(|last| last.warnings.as_slice()).unwrap_or_default();
+        for warning in warnings.iter().filter(|warning| !self.warned.contains(warning)) {
+            self.context.output.annotate(Level::Warning, "race wait", &warning.to_string());
+        }
+        self.warned = warnings.to_vec();
     }
 
     /// Waits this long, with a word every minute; ends early at the deadline.
@@ -286,6 +304,7 @@ fn this_run(runner: &Runner, event: &Event) -> Result<Run, Failure> {
         pull_request: event.pull_request,
         started_at: None,
         cancelled: false,
+        without_secrets: event.from_fork.then_some(WithoutSecrets::Fork),
     })
 }
 

@@ -8,6 +8,7 @@ mod openapi;
 
 mod inspect;
 mod policy;
+mod reruns;
 mod scene;
 mod trouble;
 mod untrusted;
