@@ -139,7 +139,7 @@ fn undecided(snapshot: &Snapshot, branches: &[Contender]) -> Reason {
             reviewers: snapshot
                 .pending
                 .iter()
-                .filter(|pending| pending.environment == branch.environment)
+                .filter(|pending| contender::is_same_environment(&pending.environment, &branch.environment))
                 .flat_map(|pending| pending.reviewers.iter().cloned())
                 .collect(),
         })

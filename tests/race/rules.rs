@@ -350,3 +350,9 @@ fn a_run_without_secrets_says_who_can_still_win() {
         assert_eq!(verdict(&race).warnings, [], "a win needs no warning");
     }
 }
+
+#[test]
+fn an_environments_name_is_not_case_sensitive() {
+    let race = both("success", "waiting", &["Testnet"]);
+    assert_eq!(told(&verdict(&race)), "won testnet");
+}
