@@ -10,6 +10,7 @@ mod failure;
 mod inspect;
 mod monitor;
 mod observe;
+mod persist;
 mod policy;
 mod policy_source;
 mod publish;

@@ -17,10 +17,11 @@ use crate::report::inert;
 use crate::report::verdict::Decided;
 
 use super::announce::{Announcement, announce};
-use super::observe::{Clock, Observer, Race};
+use super::observe::{Clock, Head, Observer, Race};
+use super::persist::{Ending, persist};
 use super::publish::{Publication, Published, publish};
 use super::signals::Signals;
-use super::wait::{event_of, head_of, this_run, unread};
+use super::wait::{event_of, group_of, this_run};
 use super::{Context, Failure, connect, policy_source};
 
 /// Runs `race settle`.
@@ -29,51 +30,37 @@ pub(super) async fn run(arguments: &Settle, context: &Context) -> Result<Exit, F
     let mut signals = Signals::listen()
         .map_err(|error| Failure::caused(Exit::Internal, "cannot listen to signals", &error))?;
     let runner = &context.runner;
-    let (id, attempt) = this_run(runner)?;
     let event = event_of(runner)?;
+    let mut run = this_run(runner, &event)?;
     let sha = commit(arguments, &event)?;
-    let mut client = connect::client(context, None).await?;
-    let policy = policy_source::in_force(context, &mut client, &event, &[]).await?.policy;
-    let mut run = unread(runner, &event, id, attempt);
     run.head_sha = sha.clone().unwrap_or(run.head_sha);
-    let page = format!("{}/attempts/{attempt}", run.url);
+    let client = connect::client(context, None).await?;
+    let policy = Policy::default();
     let mut settling = Settling {
         context,
         arguments,
         clock,
         watch: Watch::new(policy.polling, clock.began(), arguments.deadline),
-        ours: AttemptId { run: id, attempt },
-        page,
+        ours: AttemptId { run: run.id, attempt: run.attempt },
+        page: format!("{}/attempts/{}", run.url, run.attempt),
         own_job: runner.get("GITHUB_JOB").map(str::to_owned),
         from_fork: event.from_fork,
         run,
         policy,
     };
-    let work = async {
-        if arguments.open {
-            return settling.open(client).await;
-        }
-        let observer = if event.name == "merge_group" {
-            Observer::Head(head_of(client, &event).await?)
-        } else {
-            let reader = Reader::new(client, id, Some(attempt)).about(sha, event.pull_request);
-            let race = Race::new(reader, &settling.policy, arguments.checkpoint.as_deref())?;
-            Observer::Race(race.with_own_job(settling.own_job.as_deref()))
-        };
-        settling.settle(observer).await
-    };
     let ended = tokio::select! {
-        ended = work => Ok(ended),
-        signal = signals.next() => Err(signal),
+        ended = settling.work(client, &event, sha) => ended,
+        signal = signals.next() => {
+            settling.tell(&settling.watch.interrupted(signal.name()))?;
+            return Ok(signal.exit());
+        }
     };
     match ended {
-        Ok(ended) => ended,
-        Err(signal) => {
-            if !arguments.open {
-                let verdict = settling.watch.interrupted(signal.name());
-                settling.tell(&verdict)?;
-            }
-            Ok(signal.exit())
+        Ok(exit) => Ok(exit),
+        Err(Ending::Failure(failure)) => Err(failure),
+        Err(Ending::Verdict(verdict)) => {
+            settling.tell(&verdict)?;
+            Ok(verdict.exit())
         }
     }
 }
@@ -112,6 +99,29 @@ struct Settling<'c> {
 }
 
 impl Settling<'_> {
+    /// Reads what is in force, then opens or settles.
+    async fn work(&mut self, mut client: Client, event: &Event, sha: Option<String>) -> Result<Exit, Ending> {
+        let (context, arguments, clock) = (self.context, self.arguments, self.clock);
+        let deadline = arguments.deadline;
+        let ask = async || policy_source::in_force(context, &mut client, event, &[]).await;
+        self.policy = persist(context, clock, deadline, ask).await?.policy;
+        self.watch = Watch::new(self.policy.polling, clock.began(), deadline);
+        if arguments.open {
+            return self.open(client).await.map_err(Ending::Failure);
+        }
+        let observer = if event.name == "merge_group" {
+            let number = group_of(event).map_err(Ending::Failure)?;
+            let ask = async || Ok(client.pull_request(number).await?);
+            let pull = persist(context, clock, deadline, ask).await?;
+            Observer::Head(Head::new(client, number, pull.head_sha))
+        } else {
+            let reader = Reader::new(client, self.run.id, Some(self.run.attempt)).about(sha, event);
+            let race = Race::new(reader, &self.policy, arguments.checkpoint.as_deref());
+            Observer::Race(race.map_err(Ending::Failure)?.with_own_job(self.own_job.as_deref()))
+        };
+        self.settle(observer).await.map_err(Ending::Failure)
+    }
+
     /// Says that the race of this attempt goes on.
     async fn open(&mut self, mut client: Client) -> Result<Exit, Failure> {
         let names: Vec<&str> = self.policy.branches.iter().map(|branch| branch.name.as_str()).collect();
@@ -279,6 +289,10 @@ impl Settling<'_> {
     }
 
     fn tell(&self, verdict: &Verdict) -> Result<(), Failure> {
+        if self.arguments.open {
+            self.context.output.log(&verdict.reason.to_string());
+            return Ok(());
+        }
         let now = self.clock.now();
         let gave_up = matches!(verdict.reason, Reason::DeadlinePassed { .. } | Reason::Unreachable { .. });
         announce(&Announcement {

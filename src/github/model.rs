@@ -41,7 +41,41 @@ pub(super) struct Run {
     pub(super) created_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) pull_requests: Vec<PullRequestLink>,
+    #[serde(default)]
+    repository: Option<RepositoryLink>,
+    #[serde(default)]
+    head_repository: Option<RepositoryLink>,
+    #[serde(default)]
+    actor: Option<Account>,
 }
+
+#[derive(Debug, Deserialize)]
+struct RepositoryLink {
+    id: u64,
+}
+
+impl Run {
+    /// Why its jobs get no secrets, where the run tells.
+    pub(super) fn without_secrets(&self) -> Option<race::WithoutSecrets> {
+        if self.event != "pull_request" {
+            return None;
+        }
+        let here = self.repository.as_ref().map(|repository| repository.id);
+        match &self.head_repository {
+            // A fork that was deleted since is null.
+            head if head.as_ref().map(|head| head.id) != here && here.is_some() => {
+                Some(race::WithoutSecrets::Fork)
+            }
+            _ if self.actor.as_ref().is_some_and(|actor| actor.login == DEPENDABOT) => {
+                Some(race::WithoutSecrets::Dependabot)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The account whose pull requests GitHub treats like a fork's.
+const DEPENDABOT: &str = "dependabot[bot]";
 
 /// A pull request named in a run.
 #[derive(Debug, Deserialize)]

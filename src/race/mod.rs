@@ -32,6 +32,6 @@ pub use names::stands_for;
 pub use reason::{Awaited, Reason, Warning};
 pub use snapshot::{
     Advice, Conclusion, Job, JobStatus, Pending, Protection, Review, ReviewState, Run, Snapshot, SoakProof,
-    SoakVerdict, Step, User, UserKind,
+    SoakVerdict, Step, User, UserKind, WithoutSecrets,
 };
 pub use verdict::{Outcome, Verdict};

@@ -9,6 +9,7 @@ mod openapi;
 mod choose;
 mod inspect;
 mod policy;
+mod reruns;
 mod scene;
 mod settle;
 mod trouble;
