@@ -1,10 +1,10 @@
 //! `race settle`: the verdict as a commit status, for every ending, from many jobs
 //! at once, and through outages.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
-use testnet_deployer::rehearsal::github::{Fault, Token, Trouble};
+use testnet_deployer::rehearsal::github::{Fault, Options, Token, Trouble};
 use testnet_deployer::rehearsal::world::{CommitStatus, Conclusion, ReviewState};
 
 use crate::scene::{Ended, Running, Scene, start};
@@ -202,6 +202,44 @@ fn many_at_once_come_to_one_verdict() {
     let there = statuses(&scene);
     assert_eq!(there.first().unwrap(), "1 pending");
     assert!(there.iter().skip(1).all(|status| status == "1 success"), "{there:?}");
+}
+
+/// What `docs/reference/measured.md` tells, made anew with
+/// `cargo nextest run --run-ignored only --no-capture two_hundred`.
+#[test]
+#[ignore = "measures, for about a minute"]
+#[expect(clippy::print_stdout, reason = "the figures are its result")]
+fn two_hundred_at_once() {
+    let options = Options { hourly_limit: 1_000_000, ..Options::default() };
+    let scene = Scene::with(options, |_| {});
+    admit(&scene, &["actions", "contents", "statuses: write"]);
+    let asked = |what: &str, since: Instant| {
+        let exchanges = scene.exchanges();
+        let counted = exchanges.iter().filter(|exchange| exchange.counted).count();
+        println!("{what}: {:?}, {} requests, {counted} counted", since.elapsed(), exchanges.len());
+        scene.github.forget_exchanges();
+    };
+    let since = Instant::now();
+    assert_eq!(settle(&scene, &["--open"]).code, 0);
+    asked("one settle --open", since);
+    scene.approve_and_complete("null", Conclusion::Success);
+    // Each in a directory of its own would be truer, and is the same to GitHub.
+    let since = Instant::now();
+    let running: Vec<Running> = (0..200).map(|_| tail_of(&scene, 1, &[])).collect();
+    for one in running {
+        assert_eq!(one.end().code, 0);
+    }
+    asked("200 settle at once", since);
+    let there = statuses(&scene);
+    assert!(there.iter().skip(1).all(|status| status == "1 success"), "{there:?}");
+    println!("statuses written: {}", there.len() - 1);
+    let since = Instant::now();
+    assert_eq!(settle(&scene, &[]).code, 0);
+    asked("one settle where the verdict stands", since);
+    scene.github.change(|world, _| world.statuses.clear());
+    let since = Instant::now();
+    assert_eq!(settle(&scene, &[]).code, 0);
+    asked("one settle that writes", since);
 }
 
 #[test]
