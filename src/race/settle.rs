@@ -244,7 +244,7 @@ mod tests {
             }
             let first = there.iter().rev().find(|status| !is_pending(status)).unwrap();
             assert_eq!(there[0].mark, first.mark, "{order}: {there:?}");
-            assert!(there.len() <= 6, "{order}: {there:?}");
+            assert!(there.len() <= 9, "{order}: {there:?}");
         }
     }
 

@@ -12,6 +12,7 @@ mod policy;
 mod reruns;
 mod scene;
 mod settle;
+mod settle_at_once;
 mod trouble;
 mod untrusted;
 mod wait;

@@ -1,10 +1,10 @@
-//! `race settle`: the verdict as a commit status, for every ending, from many jobs
-//! at once, and through outages.
+//! `race settle`: the verdict as a commit status, for every ending, of every
+//! attempt, and through outages.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
-use testnet_deployer::rehearsal::github::{Fault, Options, Token, Trouble};
+use testnet_deployer::rehearsal::github::{Fault, Token, Trouble};
 use testnet_deployer::rehearsal::world::{CommitStatus, Conclusion, ReviewState};
 
 use crate::scene::{Ended, Running, Scene, start};
@@ -12,18 +12,18 @@ use crate::scene::{Ended, Running, Scene, start};
 const CHECK: &str = "testnet-deployer";
 
 /// A scene whose token may write statuses.
-fn scene() -> Scene {
+pub(crate) fn scene() -> Scene {
     let scene = Scene::new();
     admit(&scene, &["actions", "contents", "statuses: write"]);
     scene
 }
 
-fn admit(scene: &Scene, permissions: &[&str]) {
+pub(crate) fn admit(scene: &Scene, permissions: &[&str]) {
     scene.github.revoke("ghs_workflow");
     scene.github.admit(Token::of_workflow("ghs_workflow", permissions));
 }
 
-fn tail_of(scene: &Scene, attempt: u32, more: &[&str]) -> Running {
+pub(crate) fn tail_of(scene: &Scene, attempt: u32, more: &[&str]) -> Running {
     let base = ["settle", "--policies", "policies"];
     let arguments: Vec<&str> = base.iter().chain(more).copied().collect();
     let mut command = scene.step(&arguments);
@@ -31,12 +31,12 @@ fn tail_of(scene: &Scene, attempt: u32, more: &[&str]) -> Running {
     start(command)
 }
 
-fn settle(scene: &Scene, more: &[&str]) -> Ended {
+pub(crate) fn settle(scene: &Scene, more: &[&str]) -> Ended {
     tail_of(scene, 1, more).end()
 }
 
 /// Every status of the check, oldest first, as `attempt state`.
-fn statuses(scene: &Scene) -> Vec<String> {
+pub(crate) fn statuses(scene: &Scene) -> Vec<String> {
     all(scene)
         .iter()
         .map(|status| {
@@ -185,61 +185,6 @@ fn a_verdict_is_never_replaced_within_its_attempt() {
     assert_eq!(settle(&scene, &[]).code, 0);
     assert_eq!(all(&scene).last().unwrap().state, "failure");
     scene.exchanges();
-}
-
-#[test]
-fn many_at_once_come_to_one_verdict() {
-    let scene = scene();
-    assert_eq!(settle(&scene, &["--open"]).code, 0);
-    scene.approve_and_complete("null", Conclusion::Success);
-    scene.github.set_latency(Duration::from_millis(20));
-    let mut running: Vec<Running> = (0..17).map(|_| tail_of(&scene, 1, &[])).collect();
-    running.extend((0..3).map(|_| tail_of(&scene, 1, &["--open"])));
-    for one in running {
-        let ended = one.end();
-        assert_eq!(ended.code, 0, "{}", ended.stderr);
-    }
-    let there = statuses(&scene);
-    assert_eq!(there.first().unwrap(), "1 pending");
-    assert!(there.iter().skip(1).all(|status| status == "1 success"), "{there:?}");
-}
-
-/// What `docs/reference/measured.md` tells, made anew with
-/// `cargo nextest run --run-ignored only --no-capture two_hundred`.
-#[test]
-#[ignore = "measures, for about a minute"]
-#[expect(clippy::print_stdout, reason = "the figures are its result")]
-fn two_hundred_at_once() {
-    let options = Options { hourly_limit: 1_000_000, ..Options::default() };
-    let scene = Scene::with(options, |_| {});
-    admit(&scene, &["actions", "contents", "statuses: write"]);
-    let asked = |what: &str, since: Instant| {
-        let exchanges = scene.exchanges();
-        let counted = exchanges.iter().filter(|exchange| exchange.counted).count();
-        println!("{what}: {:?}, {} requests, {counted} counted", since.elapsed(), exchanges.len());
-        scene.github.forget_exchanges();
-    };
-    let since = Instant::now();
-    assert_eq!(settle(&scene, &["--open"]).code, 0);
-    asked("one settle --open", since);
-    scene.approve_and_complete("null", Conclusion::Success);
-    // Each in a directory of its own would be truer, and is the same to GitHub.
-    let since = Instant::now();
-    let running: Vec<Running> = (0..200).map(|_| tail_of(&scene, 1, &[])).collect();
-    for one in running {
-        assert_eq!(one.end().code, 0);
-    }
-    asked("200 settle at once", since);
-    let there = statuses(&scene);
-    assert!(there.iter().skip(1).all(|status| status == "1 success"), "{there:?}");
-    println!("statuses written: {}", there.len() - 1);
-    let since = Instant::now();
-    assert_eq!(settle(&scene, &[]).code, 0);
-    asked("one settle where the verdict stands", since);
-    scene.github.change(|world, _| world.statuses.clear());
-    let since = Instant::now();
-    assert_eq!(settle(&scene, &[]).code, 0);
-    asked("one settle that writes", since);
 }
 
 #[test]
