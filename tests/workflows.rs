@@ -62,7 +62,9 @@ fn a_null_that_is_a_keyword_is_found() {
     ] {
         assert_eq!(unquoted(line), [line]);
     }
-    for line in ["\"null\":", "needs: ['null']", "if: needs['null'].result == 'a'", "nullable: a", "a: b # null"] {
+    for line in
+        ["\"null\":", "needs: ['null']", "if: needs['null'].result == 'a'", "nullable: a", "a: b # null"]
+    {
         assert_eq!(unquoted(line), Vec::<&str>::new());
     }
 }
