@@ -96,6 +96,9 @@ fn the_testnet_wins() {
     let log = std::fs::read_to_string(played.file("testnet.log")).unwrap();
     let head = played.verdict()["run"]["head_sha"].as_str().unwrap()[..11].to_owned();
     assert!(log.contains(&head), "the host did not say which commit it got: {log}");
+    assert!(log.contains("artifact testnet: 1 files, 7 bytes, sha256:"), "{log}");
+    let fetched = played.file("machines").join("testnet/workspace/artifact/node");
+    assert_eq!(std::fs::read_to_string(fetched).unwrap(), "a node\n");
     let soak: Value = serde_json::from_slice(&std::fs::read(played.file("soak.json")).unwrap()).unwrap();
     assert_eq!(soak["verdict"], "passed", "{soak}");
     for artifact in ["testnet/node", "soak/soak.json", "verdict/verdict.json"] {
@@ -217,6 +220,26 @@ fn needs_outputs_variables_and_conditions_are_honoured() {
     assert_eq!(log("first"), "cleaned up\n");
     assert_eq!(log("left-out"), "");
     assert_eq!(log("after"), "failure, skipped, hello to pull request 12 by first\n");
+}
+
+#[test]
+fn where_the_build_fails_the_testnet_says_so_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = changed_workflow(directory.path(), &[("run: .ci/build testnet", "run: exit 3")]);
+    let played = play(&format!("--approve testnet --workflow {}", path.display()), 10, "lost", None);
+    let log = std::fs::read_to_string(played.file("testnet.log")).unwrap();
+    assert!(log.contains("the job `build` ended with failure"), "{log}");
+    assert!(log.contains("no host was touched"), "{log}");
+}
+
+#[test]
+fn an_artifact_that_never_comes_is_not_waited_for_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let changes = [("--artifact testnet", "--artifact another --artifact-wait 300ms")];
+    let path = changed_workflow(directory.path(), &changes);
+    let played = play(&format!("--approve testnet --workflow {}", path.display()), 10, "lost", None);
+    let log = std::fs::read_to_string(played.file("testnet.log")).unwrap();
+    assert!(log.contains("the artifact `another` could not be had within 300ms"), "{log}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! adapters meet.
 
 mod announce;
+mod artifact;
 mod connect;
 mod context;
 mod deploy;
@@ -13,6 +14,7 @@ mod policy;
 mod policy_source;
 mod signals;
 mod soaking;
+mod unpack;
 mod wait;
 
 use std::ffi::OsString;

@@ -5,6 +5,7 @@
 //! not leave this module. How GitHub behaves, and how far that is confirmed, is
 //! told in `docs/design/github.md`.
 
+mod artifact;
 mod client;
 mod error;
 mod event;
@@ -13,6 +14,7 @@ mod model;
 mod pace;
 mod reader;
 
+pub use artifact::Artifact;
 pub use client::{Client, Connection, Repository};
 pub use error::{ApiError, Retry};
 pub use event::{Event, EventError};

@@ -98,7 +98,7 @@ fn checkout(commit: &str, machine: &Machine, stage: &Stage) -> Result<String, St
     Ok(format!("checked out {commit}: {} files", files.len()))
 }
 
-/// Copies a file, or what is in a directory, to the artifacts.
+/// Keeps a file, or what is in a directory: as a copy, and as what GitHub has.
 fn upload(name: &str, path: &str, machine: &Machine, stage: &Stage) -> io::Result<()> {
     let plain = |text: &str| {
         let mut parts = Path::new(text).components();
@@ -109,24 +109,30 @@ fn upload(name: &str, path: &str, machine: &Machine, stage: &Stage) -> io::Resul
     }
     let from = machine.workspace().join(path);
     let to = stage.path("artifacts").join(name);
-    let is_directory = fs::metadata(&from)?.is_dir();
-    fs::create_dir_all(&to)?;
-    if is_directory {
-        copy_directory(&from, &to)
+    let mut files = Vec::new();
+    if fs::metadata(&from)?.is_dir() {
+        collect(&from, "", &mut files)?;
     } else {
-        fs::copy(&from, to.join(from.file_name().unwrap_or_default())).map(drop)
+        files.push((from.file_name().unwrap_or_default().display().to_string(), fs::read(&from)?));
     }
+    for (path, content) in &files {
+        let path = to.join(path);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(path, content)?;
+    }
+    let kept = stage.github.change(|world, now| world.upload_artifact(stage.run, name, &files, now));
+    kept.map(drop).map_err(io::Error::other)
 }
 
-fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(from)? {
+/// The files below a directory, by their paths in it.
+fn collect(directory: &Path, within: &str, files: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let to = to.join(entry.file_name());
+        let path = format!("{within}{}", entry.file_name().display());
         if entry.file_type()?.is_dir() {
-            fs::create_dir_all(&to)?;
-            copy_directory(&entry.path(), &to)?;
+            collect(&entry.path(), &format!("{path}/"), files)?;
         } else {
-            fs::copy(entry.path(), &to)?;
+            files.push((path, fs::read(entry.path())?));
         }
     }
     Ok(())
