@@ -171,6 +171,18 @@ pub struct Deploy {
     /// Print the commands of every host, and run nothing
     #[arg(long)]
     pub plan: bool,
+    /// First wait for this artifact of our own run, and unpack it
+    #[arg(long, value_name = "NAME")]
+    pub artifact: Option<String>,
+    /// Where it is unpacked; must not be there yet
+    #[arg(long, value_name = "DIR", default_value = "artifact", requires = "artifact")]
+    pub artifact_dir: PathBuf,
+    /// How long it may take until it is there and unpacked
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration::parse, requires = "artifact")]
+    pub artifact_wait: Duration,
+    /// The job that makes it: when that has failed, there is nothing to wait for
+    #[arg(long, value_name = "JOB", default_value = "build", requires = "artifact")]
+    pub artifact_job: String,
 }
 
 /// `race monitor`.

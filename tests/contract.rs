@@ -105,6 +105,7 @@ fn world() -> (World, u64) {
     let running = world.submit_job(run, "running", None, at(3));
     world.begin(running, at(4));
     world.begin_step(running, "race wait", at(4));
+    world.upload_artifact(run, "node", &[("node".to_owned(), b"binary".to_vec())], at(4)).unwrap();
     let unfinished = world.submit_job(run, "held by concurrency", None, at(3));
     world.job_mut(unfinished).unwrap().status = Status::Pending;
     let head = world.run(run).unwrap().head_sha.clone();
@@ -144,6 +145,7 @@ fn read_everything(github: &GitHub, run: u64) {
         format!("/actions/runs/{run}/pending_deployments"),
         format!("/actions/runs/{run}/approvals"),
         format!("/actions/runs/{run}/artifacts"),
+        format!("/actions/runs/{run}/artifacts?name=node&per_page=100"),
         "/environments".to_owned(),
         "/environments/testnet".to_owned(),
         "/environments/null".to_owned(),
@@ -169,6 +171,9 @@ fn read_everything(github: &GitHub, run: u64) {
         let answer = get(github, &repository(&path));
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     }
+    let artifact = github.read(|world| world.artifacts[0].id);
+    let answer = get(github, &repository(&format!("/actions/artifacts/{artifact}/zip")));
+    assert_eq!((answer.status, &*answer.body), (302, ""));
     for path in ["/user", "/rate_limit"] {
         assert_eq!(get(github, path).status, 200, "{path}");
     }
@@ -210,7 +215,7 @@ fn every_answer_in_every_state_is_as_github_describes_it() {
     });
     read_everything(&github, run);
     let operations = Description::load().assert_holds(&github.exchanges());
-    assert_eq!(operations.len(), 25, "every endpoint of the stand-in: {operations:#?}");
+    assert_eq!(operations.len(), 26, "every endpoint of the stand-in: {operations:#?}");
 }
 
 #[test]
@@ -223,6 +228,7 @@ fn every_refusal_is_as_github_describes_it() {
         repository(&format!("/actions/runs/{run}/attempts/7")),
         repository("/environments/typo"),
         repository("/pulls/999"),
+        repository("/actions/artifacts/1/zip"),
         repository("/contents/policies/none.toml"),
         "/repos/octo-org/another".to_owned(),
     ] {

@@ -9,9 +9,17 @@ use std::path::Path;
 use serde_json::{Value, json};
 use testnet_deployer::exit::Exit;
 use testnet_deployer::policy::{Branch, Deploy, Host, Monitor, Policy, Rules, Step, duration};
+use testnet_deployer::rehearsal::workflow::{action, expression, keys as workflow_keys};
 
 fn page(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The cells of a table row. A bar inside of a cell is written with a backslash.
+fn cells(line: &str) -> Vec<String> {
+    let bar = "\u{0}";
+    let line = line.trim_matches('|').replace("\\|", bar);
+    line.split('|').map(|cell| cell.trim().replace(bar, "|")).collect()
 }
 
 /// The cells of every table row of `text`, headings and rulers left out.
@@ -24,7 +32,7 @@ fn rows(text: &str) -> Vec<Vec<String>> {
         .filter(|(at, line)| {
             line.starts_with('|') && !is_ruler(line) && !lines.get(at + 1).is_some_and(is_ruler)
         })
-        .map(|(_, line)| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect())
+        .map(|(_, line)| cells(line))
         .collect()
 }
 
@@ -33,6 +41,30 @@ fn the_table_of_exit_codes_is_that_of_the_code() {
     let told = rows(&page("docs/reference/exit-codes.md"));
     let true_ones = Exit::ALL.map(|exit| vec![exit.code().to_string(), exit.meaning().to_owned()]);
     assert_eq!(told, true_ones);
+}
+
+#[test]
+fn what_the_rehearsals_runner_knows_is_what_the_page_lists() {
+    let told = rows(&page("docs/reference/rehearsal-runner.md"));
+    let mut known: Vec<(&str, &[&str])> = vec![
+        ("events", &workflow_keys::EVENTS),
+        ("keys of the workflow", &workflow_keys::WORKFLOW),
+        ("keys of `concurrency`", &workflow_keys::CONCURRENCY),
+        ("keys of a job", &workflow_keys::JOB),
+        ("keys of a step", &workflow_keys::STEP),
+        ("besides, with `uses`", &workflow_keys::USES),
+        ("contexts", &expression::CONTEXTS),
+        ("functions", &expression::FUNCTIONS),
+        ("operators", &expression::OPERATORS),
+    ];
+    let actions = action::KNOWN.map(|(name, inputs)| (format!("`{name}`"), inputs));
+    known.extend(actions.iter().map(|(name, inputs)| (name.as_str(), *inputs)));
+    for (what, words) in known {
+        let row = told.iter().find(|row| row[0] == what);
+        let row = row.unwrap_or_else(|| panic!("the page has no row `{what}`: {told:?}"));
+        let listed: Vec<&str> = row[1].split_whitespace().map(|word| word.trim_matches('`')).collect();
+        assert_eq!(listed, words, "{what}");
+    }
 }
 
 /// What the page says of the keys of one table of the policy: (key, default).

@@ -73,7 +73,7 @@ const IMPURE: [&str; 16] = [
 const PURE_EXCEPT: [(&str, &str); 1] = [("exit", "std::process::ExitCode")];
 
 /// Libraries whose types stay in the modules named.
-const KEPT_IN: [(&str, &[&str]); 8] = [
+const KEPT_IN: [(&str, &[&str]); 11] = [
     ("octocrab", &["github"]),
     ("openssh", &["ssh"]),
     ("tokio_tungstenite", &["chain", "rehearsal"]),
@@ -81,6 +81,9 @@ const KEPT_IN: [(&str, &[&str]); 8] = [
     ("figment", &["config"]),
     ("axum", &["rehearsal"]),
     ("russh", &["rehearsal"]),
+    ("github_actions_expressions", &["rehearsal"]),
+    ("github_actions_models", &["rehearsal"]),
+    ("yaml_serde", &["rehearsal"]),
     ("clap", &["cli", "commands", "rehearsal", "main", "bin/rehearse"]),
 ];
 

@@ -14,7 +14,7 @@ use crate::report::{Paint, inert_lines};
 use crate::ssh::{Connection, Ended, SshError};
 
 use super::wait::event_of;
-use super::{Context, Failure, Signals};
+use super::{Context, Failure, Signals, artifact};
 
 /// Said of every deployment that failed: it must not be taken for undone.
 const NOT_UNDONE: &str = "nothing was rolled back: this version does not do that";
@@ -45,6 +45,15 @@ pub(super) async fn run(arguments: &Deploy, context: &Context) -> Result<Exit, F
             "give the private key in the variable {}, or run an SSH agent",
             policy.private_key_env
         )));
+    }
+    if let Some(name) = &arguments.artifact {
+        tokio::select! {
+            fetched = artifact::fetch(name, arguments, context) => fetched?,
+            signal = signals.next() => {
+                let message = format!("stopped by {}; no host was touched", signal.name());
+                return Err(Failure::new(signal.exit(), message));
+            }
+        }
     }
     let mut deployment = Deployment { context, policy: &policy, key, done: Vec::new() };
     let ended = tokio::select! {

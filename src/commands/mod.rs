@@ -2,6 +2,7 @@
 //! adapters meet.
 
 mod announce;
+mod artifact;
 mod choose;
 mod connect;
 mod context;
@@ -18,6 +19,7 @@ mod settle;
 mod signals;
 mod soaking;
 mod subject;
+mod unpack;
 mod wait;
 
 use std::ffi::OsString;

@@ -21,8 +21,8 @@ use super::error::{ApiError, Retry};
 use super::pace::Budget;
 
 /// How long a connection, and a whole answer, may take.
-const CONNECT: Duration = Duration::from_secs(10);
-const ANSWER: Duration = Duration::from_secs(20);
+pub(super) const CONNECT: Duration = Duration::from_secs(10);
+pub(super) const ANSWER: Duration = Duration::from_secs(20);
 /// The largest answer that is read: a hundred jobs with their steps are about 1 MB.
 const LARGEST: usize = 32 * 1024 * 1024;
 /// How often a patient client asks, and the first pause between two tries.
@@ -212,11 +212,22 @@ impl Client {
         Ok(answer)
     }
 
-    async fn send(&mut self, path: &str, headers: HeaderMap) -> Result<Answer, ApiError> {
+    /// One request for `path` of the repository, whatever comes of it.
+    pub(super) async fn exchange(
+        &mut self,
+        path: &str,
+        headers: HeaderMap,
+    ) -> Result<Response<Bytes>, ApiError> {
         let route = format!("{}/repos/{}/{}/{path}", self.base, self.repository.owner, self.repository.name);
         let response = whole(self.octocrab._get_with_headers(route.as_str(), Some(headers))).await?;
         self.keep_budget(response.headers());
         tracing::debug!(path, status = response.status().as_u16(), "asked GitHub");
+        self.charged += u64::from(response.status() != StatusCode::NOT_MODIFIED);
+        Ok(response)
+    }
+
+    async fn send(&mut self, path: &str, headers: HeaderMap) -> Result<Answer, ApiError> {
+        let response = self.exchange(path, headers).await?;
         let date = date_of(response.headers());
         if response.status() == StatusCode::NOT_MODIFIED
             && let Some(known) = self.known.get(path)
@@ -230,7 +241,6 @@ impl Client {
                 etag: None,
             });
         }
-        self.charged += 1;
         if !response.status().is_success() {
             return Err(refused(path, permission_for(path), &response));
         }
@@ -319,7 +329,7 @@ async fn whole(
 }
 
 /// The error that an answer stands for.
-fn refused(path: &str, permission: &'static str, response: &Response<Bytes>) -> ApiError {
+pub(super) fn refused(path: &str, permission: &'static str, response: &Response<Bytes>) -> ApiError {
     #[derive(Deserialize)]
     struct Said {
         message: String,
@@ -388,7 +398,7 @@ fn permission_for(path: &str) -> &'static str {
 }
 
 /// An error with all its causes: octocrab's own text is often a single word.
-fn text_of(error: &dyn std::error::Error) -> String {
+pub(super) fn text_of(error: &dyn std::error::Error) -> String {
     let mut parts = vec![error.to_string()];
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -6,6 +6,7 @@
 //! not leave this module. How GitHub behaves, and how far that is confirmed, is
 //! told in `docs/design/github.md`.
 
+mod artifact;
 mod client;
 mod error;
 mod event;
@@ -15,6 +16,7 @@ mod pace;
 mod reader;
 mod write;
 
+pub use artifact::Artifact;
 pub use client::{Client, Connection, Repository};
 pub use error::{ApiError, Retry};
 pub use event::{Event, EventError};

@@ -95,6 +95,24 @@ pub(super) struct Jobs {
     pub(super) jobs: Vec<Job>,
 }
 
+/// `GET .../actions/runs/{run_id}/artifacts`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Artifacts {
+    pub(super) artifacts: Vec<Artifact>,
+}
+
+/// An artifact, as in that list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Artifact {
+    pub(super) id: u64,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) name: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) expired: bool,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) digest: String,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Job {
     id: u64,
@@ -126,6 +144,18 @@ struct Step {
     status: String,
     #[serde(default)]
     conclusion: Option<String>,
+}
+
+impl Job {
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it ended, where it has.
+    pub(super) fn into_conclusion(self) -> Option<String> {
+        self.conclusion.filter(|_| self.status == "completed")
+    }
 }
 
 impl From<Job> for race::Job {

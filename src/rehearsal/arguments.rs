@@ -31,6 +31,9 @@ pub struct Arguments {
     /// What goes wrong
     #[arg(long, value_enum)]
     pub fault: Option<Fault>,
+    /// Run this workflow instead of the shipped one
+    #[arg(long, value_name = "FILE")]
+    pub workflow: Option<PathBuf>,
     /// Keep logs, policies and verdict.json in this directory
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,

@@ -3,24 +3,25 @@
 //! of this.
 //!
 //! A rehearsal is a [`scenario`](scenario::Scenario), played on a stage (the
-//! stand-ins and the files of a runner) by jobs that are real processes of ours.
+//! stand-ins and the files of a repository) by the jobs of the shipped workflow.
 
 pub mod arguments;
+mod desk;
 pub mod dev_chain;
 pub mod github;
-mod jobs;
 mod play;
 mod reviewer;
 pub mod scenario;
 mod show;
 pub mod ssh_host;
 mod stage;
+pub mod workflow;
 pub mod world;
 
-pub use jobs::leave_with_rehearsal;
+pub use workflow::leave_with_rehearsal;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -30,14 +31,16 @@ use crate::exit::Exit;
 use crate::report::{Color, Format, Output, Paint, Style};
 use arguments::Arguments;
 use scenario::Scenario;
+use workflow::{SHIPPED, Workflow};
 
 /// Runs `rehearse` with `arguments`, the first being the program's name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parsed = Arguments::try_parse_from(arguments).and_then(|arguments| {
         let scenario = Scenario::try_from(&arguments)?;
-        Ok((scenario, arguments.keep.map(empty_directory).transpose()?))
+        let workflow = read_workflow(arguments.workflow.as_deref())?;
+        Ok((scenario, workflow, arguments.keep.map(empty_directory).transpose()?))
     });
-    let (scenario, keep) = match parsed {
+    let (scenario, workflow, keep) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Invalid } else { Exit::Done };
@@ -54,9 +57,22 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(output, &error),
     };
-    let ended = runtime.block_on(play::play(&scenario, keep.as_deref(), output));
+    let ended = runtime.block_on(play::play(&scenario, &workflow, keep.as_deref(), output));
     runtime.shutdown_background();
     ended.map_or_else(|error| failed(output, &error), ExitCode::from)
+}
+
+/// The workflow that is played: the shipped one, or that of the file.
+fn read_workflow(path: Option<&Path>) -> Result<Workflow, clap::Error> {
+    let wrong = |message: String| {
+        let name = path.map_or("the shipped workflow".to_owned(), |path| path.display().to_string());
+        Arguments::command().error(ErrorKind::ValueValidation, format!("{name}: {message}"))
+    };
+    let text = match path {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?,
+        None => SHIPPED.to_owned(),
+    };
+    Workflow::parse(&text).map_err(wrong)
 }
 
 /// Logs of two rehearsals in one directory would mislead, and what lies there

@@ -1,7 +1,6 @@
 //! The rehearsal itself: one loop that looks at the world, does what can be done
 //! now, and waits until something moves.
 
-use std::collections::HashMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitStatus;
@@ -12,12 +11,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::arguments::Fault;
+use super::desk;
 use super::github::{self, Trouble};
-use super::jobs::{self, Ended, Job, Steps};
 use super::scenario::Scenario;
 use super::show::Show;
 use super::stage::{CHECK, REVIEWER, Stage};
-use super::world::{Conclusion, ReviewState, Status};
+use super::workflow::{Runner, Workflow};
+use super::world::ReviewState;
 use crate::commands::{Signal, Signals};
 use crate::exit::Exit;
 use crate::report::{Output, Paint};
@@ -32,22 +32,30 @@ const FAULT_LASTS: SignedDuration = SignedDuration::from_secs(3);
 /// How much of a failed job's log is shown.
 const TAIL_LINES: usize = 20;
 
+/// The files of the jobs' workspaces that are kept beside the logs.
+const KEPT: [&str; 2] = ["soak.json", "verdict.json"];
+
 /// Plays a scenario to its end and returns the exit code of `race wait`.
 ///
 /// # Errors
 ///
 /// When the rehearsal itself cannot be played: a port, a file or a process is not
 /// to be had, or the stand-in refuses the reviewer.
-pub(super) async fn play(scenario: &Scenario, keep: Option<&Path>, output: Output) -> io::Result<u8> {
+pub(super) async fn play(
+    scenario: &Scenario,
+    workflow: &Workflow,
+    keep: Option<&Path>,
+    output: Output,
+) -> io::Result<u8> {
     let mut signals = Signals::listen()?;
     let stage = Stage::raise(scenario, keep).await?;
-    let mut play = Play::begin(scenario, &stage, output);
+    let mut play = Play::begin(scenario, workflow, &stage, output)?;
     let ending = play.until_the_end(&mut signals).await;
     let told = match &ending {
         Ok(ending) => play.tell(ending).await,
         Err(_) => Ok(()),
     };
-    play.steps.stop().await;
+    play.runner.stop(&KEPT).await;
     play.show.finish();
     stage.write_exchanges()?;
     told?;
@@ -73,11 +81,7 @@ struct Play<'a> {
     scenario: &'a Scenario,
     stage: &'a Stage,
     show: Show,
-    /// The jobs, under the world's numbers for them.
-    jobs: Vec<(u64, Job)>,
-    /// Which step of a started job runs.
-    current_step: HashMap<u64, usize>,
-    steps: Steps,
+    runner: Runner<'a>,
     reviews: JoinSet<io::Result<()>>,
     reviewed: bool,
     gone_wrong: bool,
@@ -86,28 +90,22 @@ struct Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    fn begin(scenario: &'a Scenario, stage: &'a Stage, output: Output) -> Self {
-        let jobs = jobs::workflow(scenario, stage)
-            .into_iter()
-            .map(|job| {
-                let id = stage
-                    .github
-                    .change(|world, now| world.submit_job(stage.run, job.name, job.environment, now));
-                (id, job)
-            })
-            .collect();
-        Self {
+    fn begin(
+        scenario: &'a Scenario,
+        workflow: &Workflow,
+        stage: &'a Stage,
+        output: Output,
+    ) -> io::Result<Self> {
+        Ok(Self {
             scenario,
             stage,
             show: Show::new(output, scenario.sessions),
-            jobs,
-            current_step: HashMap::new(),
-            steps: Steps::default(),
+            runner: Runner::new(workflow, stage)?,
             reviews: JoinSet::new(),
             reviewed: false,
             gone_wrong: false,
             first_session: None,
-        }
+        })
     }
 
     async fn until_the_end(&mut self, signals: &mut Signals) -> io::Result<Ending> {
@@ -115,14 +113,15 @@ impl<'a> Play<'a> {
         let mut sessions = self.stage.chain.sessions();
         let limit = Instant::now() + self.scenario.deadline + BEYOND_DEADLINE;
         loop {
-            self.start_what_is_queued();
+            self.runner.advance()?;
             self.review_what_waits();
             self.go_wrong();
             self.show_how_it_stands(*sessions.borrow_and_update());
             tokio::select! {
-                ended = self.steps.next() => {
-                    if let Some(ending) = self.step_ended(&ended) {
-                        return Ok(ending);
+                ended = self.runner.next() => {
+                    // With the check's job the rehearsal ends.
+                    if let Some(job) = self.runner.step_ended(&ended)?.filter(|job| job.name == CHECK) {
+                        return Ok(Ending::Decided(job.status));
                     }
                 }
                 Some(reviewed) = self.reviews.join_next() => reviewed.map_err(io::Error::other)??,
@@ -132,49 +131,6 @@ impl<'a> Play<'a> {
                 () = tokio::time::sleep_until(limit) => return Ok(Ending::OutOfTime),
             }
         }
-    }
-
-    /// A runner takes every job that GitHub lets run.
-    fn start_what_is_queued(&mut self) {
-        let queued: Vec<usize> = self.stage.github.read(|world| {
-            let is_queued = |id| world.job(id).is_some_and(|job| job.status == Status::Queued);
-            (0..self.jobs.len()).filter(|&index| is_queued(self.jobs[index].0)).collect()
-        });
-        for index in queued {
-            let id = self.jobs[index].0;
-            self.stage.github.change(|world, now| world.begin(id, now));
-            self.start_step(index, 0);
-        }
-    }
-
-    fn start_step(&mut self, job: usize, step: usize) {
-        let (id, job) = &self.jobs[job];
-        let name = job.steps[step].name;
-        self.stage.github.change(|world, now| world.begin_step(*id, name, now));
-        self.current_step.insert(*id, step);
-        self.steps.start(self.stage, *id, job, &job.steps[step]);
-        if name == "race monitor" {
-            self.first_session = Some(*self.stage.chain.sessions().borrow());
-        }
-    }
-
-    /// The next step of the job begins, or the job ends; with the check's job the
-    /// rehearsal does.
-    fn step_ended(&mut self, ended: &Ended) -> Option<Ending> {
-        let index = self.jobs.iter().position(|(id, _)| *id == ended.job)?;
-        let conclusion = if ended.success { Conclusion::Success } else { Conclusion::Failure };
-        let next = self.current_step.get(&ended.job).map_or(0, |step| step + 1);
-        let goes_on = ended.success && next < self.jobs[index].1.steps.len();
-        self.stage.github.change(|world, now| {
-            world.end_step(ended.job, conclusion.clone(), now);
-            if !goes_on {
-                world.complete(ended.job, conclusion, now);
-            }
-        });
-        if goes_on {
-            self.start_step(index, next);
-        }
-        (self.jobs[index].1.name == CHECK).then_some(Ending::Decided(ended.status))
     }
 
     /// The reviewer answers once `race wait` has begun to look.
@@ -202,8 +158,7 @@ impl<'a> Play<'a> {
 
     /// What goes wrong with GitHub, does so once an approved job runs.
     fn go_wrong(&mut self) {
-        let runs = self.jobs.iter().any(|(id, job)| job.name != CHECK && self.current_step.contains_key(id));
-        if self.gone_wrong || !runs || !self.reviews.is_empty() {
+        if self.gone_wrong || !self.runner.has_passed_a_gate() || !self.reviews.is_empty() {
             return;
         }
         self.gone_wrong = true;
@@ -224,12 +179,15 @@ impl<'a> Play<'a> {
     }
 
     fn show_how_it_stands(&mut self, session: u32) {
-        let ids: Vec<u64> = self.jobs.iter().map(|(id, _)| *id).collect();
+        let ids = self.runner.submitted();
         let jobs = self
             .stage
             .github
             .read(|world| ids.iter().filter_map(|id| world.job(*id).cloned()).collect::<Vec<_>>());
         self.show.jobs(&jobs);
+        if self.first_session.is_none() && self.runner.runs("race monitor") {
+            self.first_session = Some(session);
+        }
         if let Some(first) = self.first_session {
             self.show.sessions(session.saturating_sub(first));
         }
@@ -252,29 +210,18 @@ impl<'a> Play<'a> {
         if matches!(ending, Ending::Asked(_)) {
             return Ok(());
         }
-        for name in self.failed_jobs() {
+        for name in self.runner.failed_jobs() {
             self.show_tail(name);
         }
         if matches!(ending, Ending::Decided(_)) {
             let color = io::stdout().is_terminal() && self.show.output().style.color_out;
-            let told = jobs::inspect(self.stage, color).await?;
+            let told = desk::inspect(self.stage, color).await?;
             if told.is_empty() {
                 self.show_tail("inspect");
             }
             io::stdout().lock().write_all(&told)?;
         }
         Ok(())
-    }
-
-    fn failed_jobs(&self) -> Vec<&'static str> {
-        let failed = |id| {
-            self.stage.github.read(|world| {
-                let job = world.job(id);
-                // A job that was rejected has no step and no log.
-                job.is_some_and(|job| job.conclusion == Some(Conclusion::Failure) && !job.steps.is_empty())
-            })
-        };
-        self.jobs.iter().filter(|(id, _)| failed(*id)).map(|(_, job)| job.name).collect()
     }
 
     fn show_tail(&self, name: &str) {

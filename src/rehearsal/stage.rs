@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use super::arguments::{Contender, Fault};
@@ -26,9 +26,6 @@ pub(super) const CHECK: &str = "testnet-deployer";
 pub(super) const REVIEWER: &str = "alice";
 /// The reviewer's token.
 pub(super) const REVIEWER_TOKEN: &str = "ghp_reviewer";
-/// What the workflow calls `GITHUB_TOKEN`.
-pub(super) const WORKFLOW_TOKEN: &str = "ghs_workflow";
-
 /// A rehearsal lives an hour in seconds, so it may ask as often as in many hours.
 const HOURLY_LIMIT: u64 = 100_000;
 
@@ -38,6 +35,12 @@ const BEFORE_STALL: Duration = Duration::from_secs(2);
 /// The longest time without a session that the rehearsal's policy allows, besides
 /// some sessions: a machine that is busy must not look like a stall.
 const NO_SESSION: Duration = Duration::from_secs(3);
+
+/// The shipped action that installs `race`: a job has it once it checked out the base.
+const INSTALL_RACE: &str = include_str!("../../.github/actions/race/action.yml");
+
+/// How the pull request of a rehearsal builds what goes to the testnet.
+const BUILD: &str = "#!/bin/sh\nmkdir -p \"$1\"\necho 'a node' > \"$1/node\"\n";
 
 /// Everything that the jobs of a rehearsal run against.
 pub(super) struct Stage {
@@ -70,7 +73,7 @@ impl Stage {
                 (temporary.path().to_owned(), Some(temporary))
             }
         };
-        for name in ["home", "runner-temp", "policies"] {
+        for name in ["home", "policies"] {
             fs::create_dir_all(directory.join(name))?;
         }
         let now = jiff::Timestamp::now();
@@ -92,11 +95,13 @@ impl Stage {
 
         let base = world.pull_request(pull_request).map(|pull| pull.base_sha.clone()).unwrap_or_default();
         for (name, text) in
-            [("race.toml", race_policy()), ("testnet.toml", testnet_policy(scenario, &host, &chain))]
+            [("race.toml", race_policy(scenario)), ("testnet.toml", testnet_policy(scenario, &host, &chain))]
         {
             fs::write(directory.join("policies").join(name), &text)?;
             world.write_file(&base, &format!("policies/{name}"), &text);
         }
+        world.write_file(&base, ".github/actions/race/action.yml", INSTALL_RACE);
+        world.write_file(&head_sha, ".ci/build", BUILD);
         for contender in Contender::ALL {
             // A name that is mistyped or was never set up is what nobody notices.
             let missing =
@@ -108,7 +113,6 @@ impl Stage {
         let run = world.start_pull_request_run(pull_request, now);
         let options = Options { hourly_limit: HOURLY_LIMIT, ..Options::default() };
         let github = GitHub::start(world, options)?;
-        github.admit(Token::of_workflow(WORKFLOW_TOKEN, &["actions"]));
         github.admit(Token::of_person(REVIEWER_TOKEN, REVIEWER));
 
         let stage = Self { github, chain, host, run, pull_request, directory, _temporary: temporary };
@@ -121,7 +125,28 @@ impl Stage {
         Person { address: self.github.address(), token: REVIEWER_TOKEN, repository: REPOSITORY }
     }
 
-    /// A file or directory of the runner.
+    /// Lets in the token of a job, with what the workflow allows it.
+    pub(super) fn admit_job(&self, job: &str, permissions: &[String]) {
+        let permissions: Vec<&str> = permissions.iter().map(String::as_str).collect();
+        self.github.admit(Token::of_workflow(&self.token_of(job), &permissions));
+    }
+
+    /// What a job of the workflow gets as `GITHUB_TOKEN`.
+    pub(super) fn token_of(&self, job: &str) -> String {
+        format!("ghs_{job}")
+    }
+
+    /// The secrets that a job gets once its environment was approved.
+    pub(super) fn secrets_of(&self, environment: Option<&str>) -> Map<String, Value> {
+        let mut secrets = Map::new();
+        if environment == Some(Contender::Testnet.name()) {
+            let key = self.host.client_key_pem().to_owned();
+            secrets.insert("TESTNET_SSH_KEY".to_owned(), Value::String(key));
+        }
+        secrets
+    }
+
+    /// A file or directory of the rehearsal.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
@@ -156,7 +181,8 @@ impl Stage {
 }
 
 /// The race's policy: the shipped one, with waits that suit a rehearsal.
-fn race_policy() -> String {
+fn race_policy(scenario: &Scenario) -> String {
+    let deadline = duration::format(scenario.deadline);
     format!(
         r#"check = "{CHECK}"
 
@@ -172,6 +198,7 @@ interval = "150ms"
 max_interval = "500ms"
 confirm_after = "200ms"
 review_lag = "500ms"
+deadline = "{deadline}"
 "#
     )
 }

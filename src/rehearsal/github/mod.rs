@@ -12,6 +12,7 @@ mod message;
 mod render;
 mod routes;
 mod server;
+mod storage;
 mod trouble;
 
 pub use exchange::Exchange;
@@ -92,6 +93,8 @@ struct Shared {
     options: Options,
     api_url: String,
     web_url: String,
+    /// Where the archives of artifacts are.
+    storage_url: String,
 }
 
 /// Everything that changes.
@@ -115,6 +118,9 @@ impl GitHub {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let web_url = format!("http://{address}");
+        let storage = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        storage.set_nonblocking(true)?;
+        let storage_url = format!("http://{}", storage.local_addr()?);
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 world,
@@ -128,6 +134,7 @@ impl GitHub {
             changes: watch::Sender::new(0),
             api_url: format!("{web_url}{}", options.base_path),
             web_url,
+            storage_url,
             options,
         });
         let (stop, stopped) = oneshot::channel();
@@ -135,7 +142,7 @@ impl GitHub {
         let server = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("stand-in of GitHub".to_owned())
-            .spawn(move || runtime.block_on(server::serve(server, listener, stopped)))?;
+            .spawn(move || runtime.block_on(server::serve(server, listener, storage, stopped)))?;
         Ok(Self { shared, address, stop: Some(stop), thread: Some(thread) })
     }
 

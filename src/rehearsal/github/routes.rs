@@ -7,6 +7,7 @@ use super::Shared;
 use super::gate::{Allowance, Token};
 use super::message::{Body, Reply, Request};
 use super::render::Render;
+use super::storage::signed_path;
 use crate::rehearsal::world::{Job, NewStatus, ReviewState, Run, World};
 
 /// Everything besides the world that an answer depends on.
@@ -77,8 +78,14 @@ fn read(render: &Render<'_>, context: &Context<'_>, request: &Request, rest: &[&
         }
         ["actions", "runs", run, "approvals"] => Ok(Reply::json(render.approvals(find_run(world, run)?))),
         ["actions", "runs", run, "artifacts"] => {
-            // No job of this world uploads anything.
-            find_run(world, run).map(|_| page(render, request, "artifacts", Vec::new()))
+            let run = find_run(world, run)?.id;
+            Ok(artifacts(render, request, run))
+        }
+        ["actions", "artifacts", artifact, "zip"] => {
+            let found = world.artifacts.iter().find(|found| found.id.to_string() == *artifact);
+            let path = signed_path(found.ok_or_else(Reply::not_found)?.id);
+            let location = format!("{}{path}", context.shared.storage_url);
+            Ok(Reply { status: 302, headers: Vec::new(), body: Body::Empty }.with("location", location))
         }
         ["actions", "jobs", job] => Ok(Reply::json(render.job(find_job(world, job)?))),
         ["check-runs", job, "annotations"] => Ok(Reply::json(render.annotations(find_job(world, job)?))),
@@ -154,6 +161,14 @@ fn runs(render: &Render<'_>, request: &Request) -> Reply {
     found.reverse();
     let found = found.into_iter().map(|run| render.run(run, run.attempt)).collect();
     page(render, request, "workflow_runs", found)
+}
+
+fn artifacts(render: &Render<'_>, request: &Request, run: u64) -> Reply {
+    let wanted = request.parameter("name");
+    let found = render.world.artifacts.iter().rev();
+    let found = found.filter(|artifact| artifact.run == run);
+    let found = found.filter(|artifact| wanted.is_none_or(|name| artifact.name == name));
+    page(render, request, "artifacts", found.map(|artifact| render.artifact(artifact)).collect())
 }
 
 fn job_list(render: &Render<'_>, request: &Request, jobs: &[&Job]) -> Reply {

@@ -14,7 +14,7 @@ use super::exchange::Exchange;
 use super::listener::{Loopback, Scissors};
 use super::message::{Body, Reply, Request};
 use super::trouble::{self, Obstacle};
-use super::{Shared, State, gate, routes};
+use super::{Shared, State, gate, routes, storage};
 
 /// More than anything that the API takes.
 const MAX_BODY: usize = 1 << 20;
@@ -23,9 +23,11 @@ const MAX_BODY: usize = 1 << 20;
 pub(super) async fn serve(
     shared: Arc<Shared>,
     listener: std::net::TcpListener,
+    storage: std::net::TcpListener,
     stopped: oneshot::Receiver<()>,
 ) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
+    let archives = storage::serve(Arc::clone(&shared), storage);
     let service =
         Router::new().fallback(answer).with_state(shared).into_make_service_with_connect_info::<Scissors>();
     let server = axum::serve(Loopback(listener), service);
@@ -33,6 +35,7 @@ pub(super) async fn serve(
     // no waiting for them: they go with the runtime.
     tokio::select! {
         result = server => drop(result),
+        () = archives => {}
         _ = stopped => {}
     }
 }

@@ -5,12 +5,14 @@
 //! environment or a review does here, it does on GitHub too; where GitHub's
 //! behaviour is not documented, the comment says so.
 
+mod artifact;
 mod environment;
 mod job;
 mod repository;
 mod review;
 mod run;
 
+pub use artifact::Artifact;
 pub use environment::{Environment, Reviewer};
 pub use job::{Conclusion, Job, Runner, Status, Step};
 pub use repository::{Commit, CommitStatus, NewStatus, PullRequest, Repository, StatusError, User};
@@ -40,6 +42,8 @@ pub struct World {
     pub jobs: Vec<Job>,
     /// Environments, in the order in which they were created.
     pub environments: Vec<Environment>,
+    /// Artifacts of all runs, oldest first.
+    pub artifacts: Vec<Artifact>,
     /// Commit statuses, oldest first.
     pub statuses: Vec<CommitStatus>,
     next_id: u64,
@@ -68,6 +72,7 @@ impl World {
             runs: Vec::new(),
             jobs: Vec::new(),
             environments: Vec::new(),
+            artifacts: Vec::new(),
             statuses: Vec::new(),
             next_id: 1000,
         };

@@ -1,6 +1,7 @@
 //! The world as GitHub's JSON: complete in the sense of its schema, so that other
 //! clients than ours can be tried against it.
 
+mod artifacts;
 mod contents;
 mod environments;
 mod pulls;

@@ -1,0 +1,150 @@
+//! The actions that a rehearsal knows, and what stands in for each on this machine.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Component, Path};
+
+use super::machine::Machine;
+use crate::rehearsal::stage::Stage;
+
+/// An action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Puts the files of a commit into the workspace.
+    Checkout,
+    /// Keeps a file or directory of the workspace.
+    UploadArtifact,
+    /// Puts `race` on the path: our own executable.
+    InstallRace,
+}
+
+/// Every action that is known, with its inputs.
+pub const KNOWN: [(&str, &[&str]); 3] = [
+    ("actions/checkout", &["ref", "persist-credentials"]),
+    ("actions/upload-artifact", &["name", "path", "if-no-files-found"]),
+    (INSTALL_RACE, &[]),
+];
+
+/// The action of this repository that installs `race`.
+const INSTALL_RACE: &str = "./.github/actions/race";
+
+impl Action {
+    /// The action of that name, where it and its inputs are known. A local one comes
+    /// from what was checked out.
+    pub(super) fn named(name: &str, local: bool, inputs: &[(String, String)]) -> Result<Self, String> {
+        let action = match name {
+            "actions/checkout" => Self::Checkout,
+            "actions/upload-artifact" => Self::UploadArtifact,
+            INSTALL_RACE if local => Self::InstallRace,
+            _ => return Err(format!("the action `{name}` is not known here")),
+        };
+        let known = KNOWN.iter().find(|(known, _)| *known == name).map_or(&[][..], |(_, inputs)| inputs);
+        if let Some((input, _)) = inputs.iter().find(|(input, _)| !known.contains(&input.as_str())) {
+            return Err(format!("`{name}`: the input `{input}` is not known here"));
+        }
+        Ok(action)
+    }
+
+    /// Does on this machine what the action does on GitHub's, and says what it did.
+    pub(super) fn perform(
+        self,
+        inputs: &[(String, String)],
+        machine: &mut Machine,
+        stage: &Stage,
+    ) -> Result<String, String> {
+        let input = |name: &str| {
+            inputs
+                .iter()
+                .find(|(input, _)| input == name)
+                .map(|(_, value)| value.as_str())
+                .unwrap_or_default()
+        };
+        match self {
+            Self::Checkout => {
+                if input("persist-credentials") != "false" {
+                    return Err("a checkout that keeps its credentials is not known here".to_owned());
+                }
+                checkout(input("ref"), machine, stage)
+            }
+            Self::UploadArtifact => {
+                let (name, path) = (input("name"), input("path"));
+                match upload(name, path, machine, stage) {
+                    Ok(()) => Ok(format!("artifact {name}: {path}")),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        let told = format!("there is no {path} to be kept");
+                        if input("if-no-files-found") == "error" { Err(told) } else { Ok(told) }
+                    }
+                    Err(error) => Err(format!("cannot keep {path}: {error}")),
+                }
+            }
+            Self::InstallRace => install(machine).map_err(|error| format!("cannot install race: {error}")),
+        }
+    }
+}
+
+fn checkout(commit: &str, machine: &Machine, stage: &Stage) -> Result<String, String> {
+    let files = stage.github.read(|world| world.commits.get(commit).map(|commit| commit.files.clone()));
+    let files = files.ok_or_else(|| format!("there is no commit `{commit}`"))?;
+    for (path, text) in &files {
+        let path = machine.workspace().join(path);
+        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
+        written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        if text.starts_with("#!") {
+            let allowed = fs::set_permissions(&path, fs::Permissions::from_mode(0o755));
+            allowed.map_err(|error| format!("cannot allow {}: {error}", path.display()))?;
+        }
+    }
+    Ok(format!("checked out {commit}: {} files", files.len()))
+}
+
+/// Keeps a file, or what is in a directory: as a copy, and as what GitHub has.
+fn upload(name: &str, path: &str, machine: &Machine, stage: &Stage) -> io::Result<()> {
+    let plain = |text: &str| {
+        let mut parts = Path::new(text).components();
+        parts.clone().next().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
+    };
+    if !plain(name) || name.contains('/') || !plain(path) || path.contains(['*', '\n']) {
+        return Err(io::Error::other("only one path below the workspace is known here"));
+    }
+    let from = machine.workspace().join(path);
+    let to = stage.path("artifacts").join(name);
+    let mut files = Vec::new();
+    if fs::metadata(&from)?.is_dir() {
+        collect(&from, "", &mut files)?;
+    } else {
+        files.push((from.file_name().unwrap_or_default().display().to_string(), fs::read(&from)?));
+    }
+    for (path, content) in &files {
+        let path = to.join(path);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(path, content)?;
+    }
+    let kept = stage.github.change(|world, now| world.upload_artifact(stage.run, name, &files, now));
+    kept.map(drop).map_err(io::Error::other)
+}
+
+/// The files below a directory, by their paths in it.
+fn collect(directory: &Path, within: &str, files: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let path = format!("{within}{}", entry.file_name().display());
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), &format!("{path}/"), files)?;
+        } else {
+            files.push((path, fs::read(entry.path())?));
+        }
+    }
+    Ok(())
+}
+
+fn install(machine: &mut Machine) -> io::Result<String> {
+    if !machine.workspace().join(INSTALL_RACE).join("action.yml").exists() {
+        return Err(io::Error::other("the action is not in what was checked out"));
+    }
+    let directory = machine.tools();
+    fs::create_dir_all(&directory)?;
+    symlink(std::env::current_exe()?, directory.join("race"))?;
+    machine.has_tools = true;
+    Ok("race is this rehearsal's own executable".to_owned())
+}

@@ -1,0 +1,117 @@
+//! The machine of a job: a home, a workspace, and the variables that GitHub's runner
+//! sets. Every job has one of its own, as on GitHub.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::PathBuf;
+
+use crate::rehearsal::stage::{REPOSITORY, Stage};
+use crate::rehearsal::world::World;
+
+/// The machine of a job.
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    root: PathBuf,
+    /// The job's id in the file.
+    job: String,
+    /// Whether `race` was installed.
+    pub(super) has_tools: bool,
+}
+
+impl Machine {
+    /// An empty machine for the job.
+    pub(super) fn new(stage: &Stage, job: &str) -> io::Result<Self> {
+        let machine = Self { root: stage.path("machines").join(job), job: job.to_owned(), has_tools: false };
+        for name in ["home", "workspace", "temp"] {
+            fs::create_dir_all(machine.root.join(name))?;
+        }
+        Ok(machine)
+    }
+
+    pub(super) fn workspace(&self) -> PathBuf {
+        self.root.join("workspace")
+    }
+
+    /// Where programs are installed.
+    pub(super) fn tools(&self) -> PathBuf {
+        self.root.join("tools")
+    }
+
+    /// The script of a step.
+    pub(super) fn script(&self, step: usize) -> PathBuf {
+        self.root.join("temp").join(format!("step-{step}.sh"))
+    }
+
+    /// Where a step writes its outputs.
+    pub(super) fn output(&self, step: usize) -> PathBuf {
+        self.root.join("temp").join(format!("output-{step}"))
+    }
+
+    /// The log of the job, to be written on.
+    pub(super) fn open_log(&self, stage: &Stage) -> io::Result<File> {
+        let path = stage.path(&format!("{}.log", self.job));
+        OpenOptions::new().create(true).append(true).open(path)
+    }
+
+    /// The variables that GitHub's runner sets for a step.
+    ///
+    /// Source: <https://docs.github.com/actions/reference/workflows-and-actions/variables>.
+    pub(super) fn variables(&self, stage: &Stage, workflow: &str, step: usize) -> Vec<(String, String)> {
+        let path = |path: PathBuf| path.display().to_string();
+        let mut variables: Vec<(&str, String)> = [
+            ("CI", "true"),
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_EVENT_NAME", "pull_request"),
+            ("GITHUB_JOB", self.job.as_str()),
+            ("GITHUB_REPOSITORY", REPOSITORY),
+            ("GITHUB_REPOSITORY_OWNER", "octo-org"),
+            ("GITHUB_RUN_NUMBER", "1"),
+            ("GITHUB_WORKFLOW", workflow),
+            ("LANG", "C.UTF-8"),
+            ("RUNNER_ARCH", "X64"),
+            ("RUNNER_ENVIRONMENT", "github-hosted"),
+            ("RUNNER_NAME", "rehearsal-runner"),
+            ("RUNNER_OS", "Linux"),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+        .into();
+        let mut search = std::env::var("PATH").unwrap_or_default();
+        if self.has_tools {
+            search = format!("{}:{search}", self.tools().display());
+        }
+        variables.extend([
+            ("GITHUB_API_URL", stage.github.api_url().to_owned()),
+            ("GITHUB_EVENT_PATH", path(stage.path("event.json"))),
+            ("GITHUB_GRAPHQL_URL", format!("{}/graphql", stage.github.api_url())),
+            ("GITHUB_OUTPUT", path(self.output(step))),
+            ("GITHUB_RUN_ID", stage.run.to_string()),
+            ("GITHUB_SERVER_URL", stage.github.server_url().to_owned()),
+            ("GITHUB_STEP_SUMMARY", path(stage.path(&format!("{}.summary.md", self.job)))),
+            ("GITHUB_WORKSPACE", path(self.workspace())),
+            ("HOME", path(self.root.join("home"))),
+            ("PATH", search),
+            ("RUNNER_TEMP", path(self.root.join("temp"))),
+        ]);
+        variables.extend(stage.github.read(|world| of_the_run(world, stage.run)));
+        variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+fn of_the_run(world: &World, run: u64) -> Vec<(&'static str, String)> {
+    let Some(run) = world.run(run) else { return Vec::new() };
+    let mut variables = vec![
+        ("GITHUB_ACTOR", run.actor.clone()),
+        ("GITHUB_TRIGGERING_ACTOR", run.actor.clone()),
+        ("GITHUB_RUN_ATTEMPT", run.attempt.to_string()),
+        ("GITHUB_REPOSITORY_ID", world.repository.id.to_string()),
+    ];
+    if let Some(pull) = run.pull_request.and_then(|number| world.pull_request(number)) {
+        // In a pull request's run this is the commit that GitHub merged for trying.
+        variables.push(("GITHUB_SHA", pull.merge_sha.clone()));
+        variables.push(("GITHUB_REF", format!("refs/pull/{}/merge", pull.number)));
+        variables.push(("GITHUB_REF_NAME", format!("{}/merge", pull.number)));
+        variables.push(("GITHUB_HEAD_REF", pull.head_ref.clone()));
+        variables.push(("GITHUB_BASE_REF", pull.base_ref.clone()));
+    }
+    variables
+}

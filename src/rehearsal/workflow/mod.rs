@@ -1,0 +1,68 @@
+//! GitHub's workflows as a rehearsal runs them: the shipped file is read, and its
+//! `run:` lines are executed. What is not known here is an error, so that the file
+//! cannot drift from what is rehearsed. docs/reference/rehearsal-runner.md lists it.
+
+pub mod action;
+mod execution;
+pub mod expression;
+pub mod keys;
+mod machine;
+mod output;
+mod parse;
+mod process;
+mod runner;
+
+use action::Action;
+
+pub use process::leave_with_rehearsal;
+pub(super) use process::own_executable;
+pub(super) use runner::Runner;
+
+/// The workflow that this repository ships.
+pub const SHIPPED: &str = include_str!("../../../.github/workflows/testnet-deployer.yml");
+
+/// Names and values, in the order of the file.
+type Pairs = Vec<(String, String)>;
+
+/// A workflow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workflow {
+    pub(super) name: String,
+    pub(super) jobs: Vec<Job>,
+}
+
+/// A job of a workflow. Values may hold expressions, which are known to be understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Job {
+    /// Its key in the file, which is safe as a file's name.
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) environment: Option<String>,
+    needs: Vec<String>,
+    condition: Option<String>,
+    /// Of the workflow and of the job.
+    env: Pairs,
+    outputs: Pairs,
+    /// What its token may read, as the API calls it.
+    permissions: Vec<String>,
+    steps: Vec<Step>,
+}
+
+/// A step of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Step {
+    name: String,
+    id: Option<String>,
+    condition: Option<String>,
+    env: Pairs,
+    work: Work,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Work {
+    /// Runs a script with `bash -e`.
+    Run(String),
+    /// Runs the stand-in of an action with these inputs.
+    Uses(Action, Pairs),
+}
