@@ -68,6 +68,10 @@ pub enum Color {
 pub enum Command {
     /// Wait until a branch of the race has won, or none can: the required check
     Wait(Wait),
+    /// Write the verdict as a commit status, without waiting for reviews
+    Settle(Settle),
+    /// Approve one branch and reject the others, with a reviewer's token
+    Choose(Choose),
     /// Say which branch won, who approved it and what it showed
     Inspect(Inspect),
     /// Deploy the approved commit to the testnet's hosts over SSH
@@ -90,6 +94,49 @@ pub struct Wait {
     /// A race.soak/1 that proves a branch whose proof is a soak
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
+}
+
+/// `race settle`.
+#[derive(Debug, Args)]
+pub struct Settle {
+    /// Write that the race goes on, unless this attempt has a status already
+    #[arg(long, conflicts_with_all = ["exit_verdict", "verdict", "checkpoint"])]
+    pub open: bool,
+    /// The commit to write on [default: the event's head]
+    #[arg(long, value_name = "SHA")]
+    pub sha: Option<String>,
+    /// End with the exit code of the verdict
+    #[arg(long)]
+    pub exit_verdict: bool,
+    /// Write the verdict to this file, as race.verdict/1
+    #[arg(long, value_name = "FILE")]
+    pub verdict: Option<PathBuf>,
+    /// Give up after this long
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "15m")]
+    pub deadline: Duration,
+    /// A race.soak/1 that proves a branch whose proof is a soak
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+}
+
+/// `race choose`.
+#[derive(Debug, Args)]
+pub struct Choose {
+    /// The branch to approve
+    #[arg(value_name = "BRANCH")]
+    pub branch: String,
+    /// A run's number or URL, a commit, or a ref [default: this run in Actions, else HEAD]
+    #[arg(value_name = "RUN | URL | SHA | REF")]
+    pub subject: Option<String>,
+    /// The newest run of this pull request
+    #[arg(long, value_name = "NUMBER", conflicts_with = "subject")]
+    pub pr: Option<u64>,
+    /// The repository, as OWNER/NAME [default: GITHUB_REPOSITORY, else the git remote's]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repo: Option<String>,
+    /// What to say in the reviews
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
 }
 
 /// `race inspect`.

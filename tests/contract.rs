@@ -151,6 +151,7 @@ fn read_everything(github: &GitHub, run: u64) {
         "/environments/null".to_owned(),
         "/environments/an%20environment%20%2F%20with%20words".to_owned(),
         format!("/commits/{head}/status"),
+        format!("/commits/{head}/statuses?per_page=1"),
         "/commits/heads/main/status".to_owned(),
         format!("/commits/{head}/check-runs?filter=all"),
         format!("/commits/{head}/check-runs?check_name=testnet"),
@@ -186,6 +187,12 @@ fn review(github: &GitHub, token: &str, run: u64, environment: &str, state: &str
     ask(github, "POST", &path, &[("authorization", &token)], &body).unwrap()
 }
 
+fn set_status(github: &GitHub, token: &str, sha: &str, body: &Value) -> Answer {
+    let token = format!("Bearer {token}");
+    let path = repository(&format!("/statuses/{sha}"));
+    ask(github, "POST", &path, &[("authorization", &token)], &body.to_string()).unwrap()
+}
+
 #[test]
 fn every_answer_in_every_state_is_as_github_describes_it() {
     let (world, run) = world();
@@ -194,6 +201,12 @@ fn every_answer_in_every_state_is_as_github_describes_it() {
     assert_eq!(review(&github, "person", run, "testnet", "rejected").status, 200);
     assert_eq!(review(&github, "person", run, "null", "approved").status, 200);
     read_everything(&github, run);
+    let head = github.read(|world| world.run(run).unwrap().head_sha.clone());
+    let status = json!({"state": "pending", "context": "testnet-deployer", "description": "waiting"});
+    assert_eq!(set_status(&github, "person", &head, &status).status, 201);
+    let newest = get(&github, &repository(&format!("/commits/{head}/statuses?per_page=1")));
+    assert_eq!(newest.json()[0]["description"], "waiting");
+    assert!(newest.header("link").unwrap().contains("rel=\"next\""));
     github.change(|world, _| world.cancel_run(run, at(20)));
     read_everything(&github, run);
     github.change(|world, _| {
@@ -202,7 +215,7 @@ fn every_answer_in_every_state_is_as_github_describes_it() {
     });
     read_everything(&github, run);
     let operations = Description::load().assert_holds(&github.exchanges());
-    assert_eq!(operations.len(), 24, "every endpoint of the stand-in: {operations:#?}");
+    assert_eq!(operations.len(), 26, "every endpoint of the stand-in: {operations:#?}");
 }
 
 #[test]
@@ -233,12 +246,27 @@ fn every_refusal_is_as_github_describes_it() {
     let again = review(&github, "person", run, "testnet", "approved");
     assert_eq!(again.status, 422);
     assert_eq!(again.json()["message"], "No pending deployment requests to approve or reject");
+    let head = github.read(|world| world.run(run).unwrap().head_sha.clone());
+    let status = |state: &str, length: usize| json!({"state": state, "description": "x".repeat(length)});
+    let refused = set_status(&github, "workflow", &head, &status("success", 1));
+    assert_eq!(refused.status, 403);
+    assert_eq!(refused.header("x-accepted-github-permissions"), Some("statuses=write"));
+    assert_eq!(set_status(&github, "person", &head, &status("success", 141)).status, 422);
+    assert_eq!(set_status(&github, "person", &"0".repeat(40), &status("success", 1)).status, 422);
+    assert!(github.read(|world| world.statuses.iter().all(|status| status.context == "old")));
+    github.trouble(Trouble::new(Fault::AnswerLost).method("POST"));
+    let path = repository(&format!("/statuses/{head}"));
+    let body = status("error", 140).to_string();
+    assert!(ask(&github, "POST", &path, &[("authorization", "Bearer person")], &body).is_none());
+    assert_eq!(github.read(|world| world.statuses.last().unwrap().state.clone()), "error");
+    github.calm();
     for (fault, status) in [
         (Fault::BadGateway, 502),
         (Fault::SecondaryLimit(Duration::from_secs(7)), 429),
         (Fault::BadCredentials, 401),
         (Fault::MissingPermission, 403),
         (Fault::NotFound, 404),
+        (Fault::Unprocessable, 422),
     ] {
         github.trouble(Trouble::new(fault).on("/jobs").times(1));
         assert_eq!(get(&github, &repository("")).status, 200);
@@ -329,29 +357,9 @@ fn the_judge_catches_a_broken_answer() {
     let (description, sound) = sound();
     let body = sound.response_body.clone().unwrap();
     let jobs = body["jobs"][0].as_object().unwrap();
-    let required = [
-        "id",
-        "node_id",
-        "run_id",
-        "run_url",
-        "head_sha",
-        "workflow_name",
-        "head_branch",
-        "name",
-        "url",
-        "html_url",
-        "status",
-        "conclusion",
-        "started_at",
-        "completed_at",
-        "check_run_url",
-        "labels",
-        "runner_id",
-        "runner_name",
-        "runner_group_id",
-        "runner_group_name",
-        "created_at",
-    ];
+    let required = "id node_id run_id run_url head_sha workflow_name head_branch name url html_url status \
+                    conclusion started_at completed_at check_run_url labels runner_id runner_name runner_group_id runner_group_name created_at";
+    let required: Vec<&str> = required.split_whitespace().collect();
     let broken = |change: &dyn Fn(&mut Value)| {
         let mut exchange = sound.clone();
         change(exchange.response_body.as_mut().unwrap());

@@ -5,5 +5,6 @@ use super::waiters::Waiters;
 /// Looks at the file.
 pub(crate) fn measure(waiters: &Waiters) {
     let bytes = waiters.race.metadata().unwrap().len();
-    println!("`race`: {}.{} MB ({bytes} bytes)", bytes / 1_000_000, bytes % 1_000_000 / 100_000);
+    let tenths = (bytes + 50_000) / 100_000;
+    println!("`race`: {}.{} MB ({bytes} bytes)", tenths / 10, tenths % 10);
 }

@@ -3,6 +3,7 @@
 
 mod announce;
 mod artifact;
+mod choose;
 mod connect;
 mod context;
 mod deploy;
@@ -10,10 +11,14 @@ mod failure;
 mod inspect;
 mod monitor;
 mod observe;
+mod persist;
 mod policy;
 mod policy_source;
+mod publish;
+mod settle;
 mod signals;
 mod soaking;
+mod subject;
 mod unpack;
 mod wait;
 
@@ -96,6 +101,8 @@ fn style(shared: &Shared, runner: &Runner) -> Style {
 async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::Policy(arguments) => policy::run(arguments, context),
+        Command::Settle(arguments) => settle::run(arguments, context).await,
+        Command::Choose(arguments) => choose::run(arguments, context).await,
         Command::Wait(arguments) => wait::run(arguments, context).await,
         Command::Inspect(arguments) => inspect::run(arguments, context).await,
         Command::Deploy(arguments) => deploy::run(arguments, context).await,

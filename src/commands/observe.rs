@@ -1,4 +1,4 @@
-//! One look at a run: what `wait` and `inspect` share.
+//! One look at a run: what `wait`, `settle`, `inspect` and `choose` share.
 
 use std::path::Path;
 use std::time::Instant;
@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::exit::Exit;
-use crate::github::{ApiError, Client, Depth, Reader, Toll};
+use crate::github::{ApiError, Client, Depth, Reader, Reading, Toll};
 use crate::policy::Policy;
 use crate::race::contender::environments_that_matter;
-use crate::race::{HeadCheck, Run, SoakProof, SoakVerdict, Verdict, decide, mirror};
+use crate::race::{HeadCheck, Job, JobStatus, Run, SoakProof, SoakVerdict, Verdict, decide, mirror};
 
 use super::Failure;
 
@@ -48,6 +48,8 @@ pub(super) struct Look {
     pub(super) moved: bool,
     /// What it told of the rate limit.
     pub(super) toll: Toll,
+    /// Names of this attempt's jobs that are in progress.
+    pub(super) running: Vec<String>,
 }
 
 /// Looks at what decides.
@@ -95,6 +97,13 @@ impl Race {
         Ok(Self { reader, own_jobs: vec![policy.check.clone()], soaks })
     }
 
+    /// A job of this name is ours as well: that it goes on keeps no branch from
+    /// being given up.
+    pub(super) fn with_own_job(mut self, name: Option<&str>) -> Self {
+        self.own_jobs.extend(name.map(str::to_owned));
+        self
+    }
+
     async fn look(&mut self, policy: &Policy, depth: Depth, now: Timestamp) -> Result<Look, ApiError> {
         let mut reading = self.reader.read(depth, now).await?;
         reading.snapshot.own_jobs.clone_from(&self.own_jobs);
@@ -104,8 +113,11 @@ impl Race {
         if !wanted.is_empty() {
             self.reader.read_environments(&mut reading, &wanted).await?;
         }
-        let verdict = decide(policy, &reading.snapshot);
-        Ok(Look { verdict, run: Some(reading.snapshot.run), moved: reading.moved, toll: reading.toll })
+        let Reading { snapshot, moved, toll } = reading;
+        let verdict = decide(policy, &snapshot);
+        let runs = |job: &Job| job.status == JobStatus::InProgress && job.attempt == snapshot.run.attempt;
+        let running = snapshot.jobs.into_iter().filter(runs).map(|job| job.name).collect();
+        Ok(Look { verdict, run: Some(snapshot.run), moved, toll, running })
     }
 }
 
@@ -134,7 +146,7 @@ impl Head {
             _ if moved => Toll::Due,
             _ => Toll::Wasted,
         };
-        Ok(Look { verdict, run: None, moved, toll })
+        Ok(Look { verdict, run: None, moved, toll, running: Vec::new() })
     }
 }
 

@@ -3,12 +3,41 @@
 use std::path::Path;
 
 use crate::config::{Flag, PolicyFile, Settings};
-use crate::github::{Client, Event};
+use crate::github::{ApiError, Client, Event};
 use crate::policy::FILES;
 
 use super::connect::failed;
 use super::context::files_in;
 use super::{Context, Failure};
+
+/// Why the policy in force is not known.
+pub(super) enum Unknown {
+    /// GitHub did not tell; it may later.
+    Api(ApiError),
+    /// What was found cannot be used.
+    Failure(Failure),
+}
+
+impl From<ApiError> for Unknown {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error)
+    }
+}
+
+impl From<Failure> for Unknown {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<Unknown> for Failure {
+    fn from(unknown: Unknown) -> Self {
+        match unknown {
+            Unknown::Api(error) => failed(&error),
+            Unknown::Failure(failure) => failure,
+        }
+    }
+}
 
 /// The settings with the policy that is in force.
 ///
@@ -20,9 +49,9 @@ pub(super) async fn in_force(
     client: &mut Client,
     event: &Event,
     flags: &[Flag],
-) -> Result<Settings, Failure> {
+) -> Result<Settings, Unknown> {
     if let Some(directory) = &context.shared.policies {
-        return context.settings_in(directory, flags);
+        return Ok(context.settings_in(directory, flags)?);
     }
     if !context.runner.in_actions() {
         let files = match Path::new("policies") {
@@ -32,25 +61,25 @@ pub(super) async fn in_force(
                 Vec::new()
             }
         };
-        return context.settings(&files, flags);
+        return Ok(context.settings(&files, flags)?);
     }
     let own = context.runner.get("GITHUB_SHA").map(str::to_owned);
     let Some(commit) = event.base_sha.clone().or(own) else {
         context
             .output
             .log("neither base nor commit of this run is known: the built-in defaults are in force");
-        return context.settings(&[], flags);
+        return Ok(context.settings(&[], flags)?);
     };
     let short = commit.get(..11).unwrap_or(&commit);
     let mut files = Vec::new();
     for (name, _) in FILES {
         let path = format!("policies/{name}");
-        if let Some(text) = client.file_at(&path, &commit).await.map_err(|error| failed(&error))? {
+        if let Some(text) = client.file_at(&path, &commit).await? {
             files.push(PolicyFile { name, place: format!("{path} at {short}"), text });
         }
     }
     if files.is_empty() {
         context.output.log(&format!("{short} has no policies: the built-in defaults are in force"));
     }
-    context.settings(&files, flags)
+    Ok(context.settings(&files, flags)?)
 }

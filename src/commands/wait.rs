@@ -9,15 +9,16 @@ use tokio::time::timeout;
 use crate::cli::Wait;
 use crate::config::{Flag, Runner};
 use crate::exit::Exit;
-use crate::github::{ApiError, Client, Depth, Event, Pace, Reader};
+use crate::github::{ApiError, Depth, Event, Pace, Reader};
 use crate::policy::{Policy, duration};
 use crate::race::watch::{Observation, Refusal, Step, Watch};
-use crate::race::{Outcome, Run, Verdict};
+use crate::race::{Outcome, Reason, Run, Verdict, Warning, WithoutSecrets};
 use crate::report::actions::Level;
 use crate::report::verdict::Decided;
 
 use super::announce::{Announcement, announce};
 use super::observe::{Clock, Head, Observer, Race};
+use super::persist::{Ending, persist};
 use super::signals::Signals;
 use super::{Context, Failure, connect, policy_source};
 
@@ -33,31 +34,23 @@ pub(super) async fn run(arguments: &Wait, context: &Context) -> Result<Exit, Fai
     let clock = Clock::start();
     let mut signals = Signals::listen()
         .map_err(|error| Failure::caused(Exit::Internal, "cannot listen to signals", &error))?;
-    let runner = &context.runner;
-    let (run_id, attempt) = this_run(runner)?;
-    let event = event_of(runner)?;
-    let mut client = connect::client(context, None).await?;
-    let flags = deadline_flag(arguments.deadline);
-    let settings = policy_source::in_force(context, &mut client, &event, &flags).await?;
-    let policy = settings.policy;
-    let deadline = policy.polling.deadline.unwrap_or(if runner.is_hosted() { HOSTED } else { SELF_HOSTED });
-
-    let observer = if event.name == "merge_group" {
-        Observer::Head(head_of(client, &event).await?)
-    } else {
-        let reader =
-            Reader::new(client, run_id, Some(attempt)).about(event.head_sha.clone(), event.pull_request);
-        Observer::Race(Race::new(reader, &policy, arguments.checkpoint.as_deref())?)
+    let event = event_of(&context.runner)?;
+    let start = Start { arguments, context, clock, run: this_run(&context.runner, &event)?, event };
+    let prepared = tokio::select! {
+        prepared = start.prepare() => prepared,
+        signal = signals.next() => {
+            let last = Box::new(Reason::NothingRead);
+            start.end(&Verdict::unknown(Reason::Interrupted { signal: signal.name(), last }))?;
+            return Ok(signal.exit());
+        }
     };
-    let mut wait = Waiting {
-        context,
-        clock,
-        watch: Watch::new(policy.polling, clock.began(), deadline),
-        pace: Pace::new(policy.polling, clock.began()),
-        observer,
-        run: unread(runner, &event, run_id, attempt),
-        spoken: None,
-        policy,
+    let (mut wait, deadline) = match prepared {
+        Ok(prepared) => prepared,
+        Err(Ending::Failure(failure)) => return Err(failure),
+        Err(Ending::Verdict(verdict)) => {
+            start.end(&verdict)?;
+            return Ok(verdict.exit());
+        }
     };
     wait.greet(deadline);
     let ended = tokio::select! {
@@ -77,6 +70,72 @@ pub(super) async fn run(arguments: &Wait, context: &Context) -> Result<Exit, Fai
     }
 }
 
+/// What is known before GitHub was asked.
+struct Start<'c> {
+    arguments: &'c Wait,
+    context: &'c Context,
+    clock: Clock,
+    event: Event,
+    run: Run,
+}
+
+impl<'c> Start<'c> {
+    /// Reads the policy, and in a merge queue the pull request's head; says when the
+    /// wait is to end.
+    async fn prepare(&self) -> Result<(Waiting<'c>, Duration), Ending> {
+        let Self { arguments, context, clock, event, run } = self;
+        let by_runner = if context.runner.is_hosted() { HOSTED } else { SELF_HOSTED };
+        let deadline = arguments.deadline.unwrap_or(by_runner);
+        let flags = deadline_flag(arguments.deadline);
+        let mut client = connect::client(context, None).await.map_err(Ending::Failure)?;
+        let ask = async || policy_source::in_force(context, &mut client, event, &flags).await;
+        let policy = persist(context, *clock, deadline, ask).await?.policy;
+        let deadline = policy.polling.deadline.unwrap_or(by_runner);
+        let observer = if event.name == "merge_group" {
+            let number = group_of(event).map_err(Ending::Failure)?;
+            let ask = async || Ok(client.pull_request(number).await?);
+            let pull = persist(context, *clock, deadline, ask).await?;
+            Observer::Head(Head::new(client, number, pull.head_sha))
+        } else {
+            let mut head_sha = event.head_sha.clone();
+            if let (None, Some(number)) = (&head_sha, event.pull_request) {
+                // A run started by hand for a pull request is about that one's head.
+                let ask = async || Ok(client.pull_request(number).await?);
+                head_sha = Some(persist(context, *clock, deadline, ask).await?.head_sha);
+            }
+            let reader = Reader::new(client, run.id, Some(run.attempt)).about(head_sha, event);
+            let race =
+                Race::new(reader, &policy, arguments.checkpoint.as_deref()).map_err(Ending::Failure)?;
+            Observer::Race(race)
+        };
+        let waiting = Waiting {
+            context,
+            clock: *clock,
+            watch: Watch::new(policy.polling, clock.began(), deadline),
+            pace: Pace::new(policy.polling, clock.began()),
+            observer,
+            run: run.clone(),
+            spoken: None,
+            warned: Vec::new(),
+            policy,
+        };
+        Ok((waiting, deadline))
+    }
+
+    /// Makes a verdict known that was reached without a policy.
+    fn end(&self, verdict: &Verdict) -> Result<(), Failure> {
+        let now = self.clock.now();
+        announce(&Announcement {
+            context: self.context,
+            decided: Decided { verdict, run: &self.run, at: Some(now) },
+            check: &Policy::default().check,
+            file: self.arguments.verdict.as_deref(),
+            annotated: true,
+            now,
+        })
+    }
+}
+
 /// One wait, from its first reading to its end.
 struct Waiting<'c> {
     context: &'c Context,
@@ -88,6 +147,8 @@ struct Waiting<'c> {
     run: Run,
     /// What was said last, and when.
     spoken: Option<(String, Timestamp)>,
+    /// The warnings that were said.
+    warned: Vec<Warning>,
 }
 
 impl Waiting<'_> {
@@ -116,6 +177,7 @@ impl Waiting<'_> {
                 Step::End(verdict) => return Ok(verdict),
                 Step::Refuse(refusal) => return Err(refusal),
                 Step::Wait { within } => {
+                    self.warn();
                     depth = if within.is_some() { Depth::Full } else { Depth::Quiet };
                     within.map_or(pause, |within| pause.min(within))
                 }
@@ -125,6 +187,15 @@ impl Waiting<'_> {
                 return Ok(verdict);
             }
         }
+    }
+
+    /// Says what is doubtful about the race, once.
+    fn warn(&mut self) {
+        let warnings = self.watch.last().map(|last| last.warnings.as_slice()).unwrap_or_default();
+        for warning in warnings.iter().filter(|warning| !self.warned.contains(warning)) {
+            self.context.output.annotate(Level::Warning, "race wait", &warning.to_string());
+        }
+        self.warned = warnings.to_vec();
     }
 
     /// Waits this long, with a word every minute; ends early at the deadline.
@@ -208,19 +279,33 @@ impl Waiting<'_> {
     }
 }
 
-/// The run and attempt that we are a job of.
-fn this_run(runner: &Runner) -> Result<(u64, u64), Failure> {
+/// The run that we are a job of, as the runner's variables tell it.
+pub(super) fn this_run(runner: &Runner, event: &Event) -> Result<Run, Failure> {
     let number = |name: &str| {
         let text = runner.get(name).ok_or_else(|| {
             Failure::new(Exit::Invalid, format!("{name} is not set")).help(
-                "`race wait` is a step of a workflow; to look at a run from elsewhere use `race inspect`",
+                "this command is a step of a workflow; to look at a run from elsewhere use `race inspect`",
             )
         })?;
         text.parse::<u64>()
             .map_err(|_| Failure::new(Exit::Invalid, format!("{name} is `{text}`, which is no number")))
     };
+    let id = number("GITHUB_RUN_ID")?;
     let attempt = if runner.get("GITHUB_RUN_ATTEMPT").is_some() { number("GITHUB_RUN_ATTEMPT")? } else { 1 };
-    Ok((number("GITHUB_RUN_ID")?, attempt))
+    let server = runner.get("GITHUB_SERVER_URL").unwrap_or("https://github.com");
+    let repository = runner.get("GITHUB_REPOSITORY").unwrap_or_default();
+    let sha = event.head_sha.as_deref().or_else(|| runner.get("GITHUB_SHA"));
+    Ok(Run {
+        id,
+        attempt,
+        url: format!("{server}/{repository}/actions/runs/{id}"),
+        event: event.name.clone(),
+        head_sha: sha.unwrap_or_default().to_owned(),
+        pull_request: event.pull_request,
+        started_at: None,
+        cancelled: false,
+        without_secrets: event.from_fork.then_some(WithoutSecrets::Fork),
+    })
 }
 
 /// The event that started the run.
@@ -234,39 +319,17 @@ pub(super) fn event_of(runner: &Runner) -> Result<Event, Failure> {
     Event::parse(name, &payload).map_err(|error| Failure::new(Exit::Invalid, error.to_string()))
 }
 
-/// The head of the pull request that a merge group is about.
-async fn head_of(mut client: Client, event: &Event) -> Result<Head, Failure> {
-    let number = event.pull_request.ok_or_else(|| {
+/// The pull request that a merge group is about.
+pub(super) fn group_of(event: &Event) -> Result<u64, Failure> {
+    event.pull_request.ok_or_else(|| {
         Failure::new(Exit::Invalid, "the merge group's ref names no pull request").help(
-            "`race wait` mirrors the pull request's verdict; it reads its number from `.../pr-NUMBER-SHA`",
+            "in a merge queue the pull request's verdict is mirrored; its number is read from `.../pr-NUMBER-SHA`",
         )
-    })?;
-    let pull = client.pull_request(number).await.map_err(|error| connect::failed(&error))?;
-    Ok(Head::new(client, number, pull.head_sha))
+    })
 }
 
 fn deadline_flag(deadline: Option<Duration>) -> Vec<Flag> {
     let flag =
         |deadline| Flag { flag: "--deadline", key: "polling.deadline", value: duration::format(deadline) };
     deadline.map(flag).into_iter().collect()
-}
-
-/// The run as the runner's variables tell it, before anything is read.
-fn unread(runner: &Runner, event: &Event, id: u64, attempt: u64) -> Run {
-    let server = runner.get("GITHUB_SERVER_URL").unwrap_or("https://github.com");
-    let repository = runner.get("GITHUB_REPOSITORY").unwrap_or_default();
-    Run {
-        id,
-        attempt,
-        url: format!("{server}/{repository}/actions/runs/{id}"),
-        event: event.name.clone(),
-        head_sha: event
-            .head_sha
-            .clone()
-            .or_else(|| runner.get("GITHUB_SHA").map(str::to_owned))
-            .unwrap_or_default(),
-        pull_request: event.pull_request,
-        started_at: None,
-        cancelled: false,
-    }
 }

@@ -69,7 +69,7 @@ impl Client {
         let answer = self.exchange(&path, http::HeaderMap::new()).await?;
         let location = answer.headers().get(LOCATION).and_then(|location| location.to_str().ok());
         let (StatusCode::FOUND, Some(location)) = (answer.status(), location) else {
-            return Err(super::client::refused(&path, &answer));
+            return Err(super::client::refused(&path, "actions: read", &answer));
         };
         let unreadable = |message: String| ApiError::Transport(format!("the archive: {message}"));
         let storage = Octocrab::builder()

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, DATE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LINK, RETRY_AFTER};
 use http::{Response, StatusCode};
+use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Limited};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
@@ -218,22 +219,7 @@ impl Client {
         headers: HeaderMap,
     ) -> Result<Response<Bytes>, ApiError> {
         let route = format!("{}/repos/{}/{}/{path}", self.base, self.repository.owner, self.repository.name);
-        let asked = async {
-            let response = self
-                .octocrab
-                ._get_with_headers(route.as_str(), Some(headers))
-                .await
-                .map_err(|error| text_of(&error))?;
-            let (parts, body) = response.into_parts();
-            let body =
-                Limited::new(body, LARGEST).collect().await.map_err(|error| text_of(error.as_ref()))?;
-            Ok::<_, String>(Response::from_parts(parts, body.to_bytes()))
-        };
-        let response = match tokio::time::timeout(ANSWER, asked).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(ApiError::Transport(error)),
-            Err(_) => return Err(ApiError::Transport(format!("no answer within {} s", ANSWER.as_secs()))),
-        };
+        let response = whole(self.octocrab._get_with_headers(route.as_str(), Some(headers))).await?;
         self.keep_budget(response.headers());
         tracing::debug!(path, status = response.status().as_u16(), "asked GitHub");
         self.charged += u64::from(response.status() != StatusCode::NOT_MODIFIED);
@@ -256,11 +242,41 @@ impl Client {
             });
         }
         if !response.status().is_success() {
-            return Err(refused(path, &response));
+            return Err(refused(path, permission_for(path), &response));
         }
         let next = Self::next_page(response.headers());
         let etag = response.headers().get(ETAG).cloned();
         Ok(Answer { body: response.into_body(), unchanged: false, repeated: false, date, next, etag })
+    }
+
+    /// Writes `body` to `path` of the repository, once. Where no answer came, it may
+    /// have taken effect all the same: the caller reads before it writes again.
+    pub(super) async fn post<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        permission: &'static str,
+        body: &(impl serde::Serialize + Sync),
+    ) -> Result<T, ApiError> {
+        let route = format!("{}/repos/{}/{}/{path}", self.base, self.repository.owner, self.repository.name);
+        let response = whole(self.octocrab._post(route.as_str(), Some(body))).await?;
+        self.keep_budget(response.headers());
+        self.charged += 1;
+        tracing::debug!(path, status = response.status().as_u16(), "wrote to GitHub");
+        if !response.status().is_success() {
+            return Err(refused(path, permission, &response));
+        }
+        read(path, response.body())
+    }
+
+    /// The account that the token stands for (`GET /user`); `None` where GitHub does
+    /// not say.
+    pub async fn login(&mut self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct User {
+            login: String,
+        }
+        let response = whole(self.octocrab._get(format!("{}/user", self.base))).await.ok()?;
+        serde_json::from_slice::<User>(response.body()).ok().map(|user| user.login)
     }
 
     fn keep_budget(&mut self, headers: &HeaderMap) {
@@ -296,8 +312,24 @@ pub(super) fn segment(text: &str) -> String {
     utf8_percent_encode(text, &KEPT).to_string()
 }
 
+/// The whole of an answer, in time and within bounds.
+async fn whole(
+    asked: impl Future<Output = octocrab::Result<Response<BoxBody<Bytes, octocrab::Error>>>>,
+) -> Result<Response<Bytes>, ApiError> {
+    let read = async {
+        let (parts, body) = asked.await.map_err(|error| text_of(&error))?.into_parts();
+        let body = Limited::new(body, LARGEST).collect().await.map_err(|error| text_of(error.as_ref()))?;
+        Ok::<_, String>(Response::from_parts(parts, body.to_bytes()))
+    };
+    match tokio::time::timeout(ANSWER, read).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(error)) => Err(ApiError::Transport(error)),
+        Err(_) => Err(ApiError::Transport(format!("no answer within {} s", ANSWER.as_secs()))),
+    }
+}
+
 /// The error that an answer stands for.
-pub(super) fn refused(path: &str, response: &Response<Bytes>) -> ApiError {
+pub(super) fn refused(path: &str, permission: &'static str, response: &Response<Bytes>) -> ApiError {
     #[derive(Deserialize)]
     struct Said {
         message: String,
@@ -311,7 +343,7 @@ pub(super) fn refused(path: &str, response: &Response<Bytes>) -> ApiError {
         401 => ApiError::Unauthorized,
         403 | 429 => match rate_limit(response.headers(), &message, status) {
             Some(wait) => ApiError::RateLimited { status, wait },
-            None => ApiError::Forbidden { path: path.to_owned(), permission: permission_for(path), message },
+            None => ApiError::Forbidden { path: path.to_owned(), permission, message },
         },
         404 => ApiError::NotFound { path: path.to_owned() },
         _ => {

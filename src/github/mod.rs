@@ -1,5 +1,6 @@
 //! GitHub's REST API, by octocrab. Narrow lenient models, conditional requests,
-//! our own back-off, and errors that say what to do. Reads only, so far.
+//! our own back-off, and errors that say what to do. The few writes are in
+//! `write`, each sent once.
 //!
 //! What the API answers becomes a value of [`crate::race`]; octocrab's types do
 //! not leave this module. How GitHub behaves, and how far that is confirmed, is
@@ -13,6 +14,7 @@ mod lookup;
 mod model;
 mod pace;
 mod reader;
+mod write;
 
 pub use artifact::Artifact;
 pub use client::{Client, Connection, Repository};
@@ -21,3 +23,4 @@ pub use event::{Event, EventError};
 pub use lookup::{Check, PullRequest};
 pub use pace::{Budget, Pace, Toll};
 pub use reader::{Depth, Reader, Reading};
+pub use write::{Decision, NewStatus};

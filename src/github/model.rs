@@ -1,10 +1,14 @@
 //! What we read of GitHub's JSON: little, and leniently. Whatever may be missing,
 //! null or new is an option or a text.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
 use crate::race;
+use crate::race::choose::PendingReview;
+use crate::race::settle::{Mark, Posted};
 
 /// A value that may be missing or null, as its default.
 fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
@@ -37,7 +41,41 @@ pub(super) struct Run {
     pub(super) created_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) pull_requests: Vec<PullRequestLink>,
+    #[serde(default)]
+    repository: Option<RepositoryLink>,
+    #[serde(default)]
+    head_repository: Option<RepositoryLink>,
+    #[serde(default)]
+    actor: Option<Account>,
 }
+
+#[derive(Debug, Deserialize)]
+struct RepositoryLink {
+    id: u64,
+}
+
+impl Run {
+    /// Why its jobs get no secrets, where the run tells.
+    pub(super) fn without_secrets(&self) -> Option<race::WithoutSecrets> {
+        if self.event != "pull_request" {
+            return None;
+        }
+        let here = self.repository.as_ref().map(|repository| repository.id);
+        match &self.head_repository {
+            // A fork that was deleted since is null.
+            head if head.as_ref().map(|head| head.id) != here && here.is_some() => {
+                Some(race::WithoutSecrets::Fork)
+            }
+            _ if self.actor.as_ref().is_some_and(|actor| actor.login == DEPENDABOT) => {
+                Some(race::WithoutSecrets::Dependabot)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The account whose pull requests GitHub treats like a fork's.
+const DEPENDABOT: &str = "dependabot[bot]";
 
 /// A pull request named in a run.
 #[derive(Debug, Deserialize)]
@@ -161,6 +199,8 @@ pub(super) struct Approval {
 #[derive(Debug, Deserialize)]
 struct EnvironmentLink {
     #[serde(default, deserialize_with = "lenient")]
+    id: u64,
+    #[serde(default, deserialize_with = "lenient")]
     name: String,
 }
 
@@ -203,6 +243,10 @@ pub(super) struct PendingDeployment {
     wait_timer: u64,
     #[serde(default, deserialize_with = "lenient")]
     reviewers: Vec<Reviewer>,
+    #[serde(default, deserialize_with = "lenient")]
+    current_user_can_approve: bool,
+    #[serde(default, deserialize_with = "time")]
+    wait_timer_started_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -220,13 +264,32 @@ struct ReviewerAccount {
     slug: Option<String>,
 }
 
+/// Logins, and teams as `@slug`.
+fn names(reviewers: Vec<Reviewer>) -> Vec<String> {
+    let name = |account: ReviewerAccount| account.login.or(account.slug.map(|slug| format!("@{slug}")));
+    reviewers.into_iter().filter_map(|reviewer| reviewer.reviewer).filter_map(name).collect()
+}
+
 impl From<PendingDeployment> for race::Pending {
     fn from(pending: PendingDeployment) -> Self {
-        let name = |account: ReviewerAccount| account.login.or(account.slug.map(|slug| format!("@{slug}")));
         Self {
             environment: pending.environment.name,
-            reviewers: pending.reviewers.into_iter().filter_map(|r| r.reviewer).filter_map(name).collect(),
+            reviewers: names(pending.reviewers),
             wait_timer: pending.wait_timer,
+        }
+    }
+}
+
+impl From<PendingDeployment> for PendingReview {
+    fn from(pending: PendingDeployment) -> Self {
+        let timer = Duration::from_secs(pending.wait_timer.saturating_mul(60));
+        let began = pending.wait_timer_started_at.filter(|_| !timer.is_zero());
+        Self {
+            environment: pending.environment.name,
+            environment_id: pending.environment.id,
+            may_review: pending.current_user_can_approve,
+            reviewers: names(pending.reviewers),
+            timer_ends: began.and_then(|began| began.checked_add(timer).ok()),
         }
     }
 }
@@ -275,8 +338,13 @@ pub(super) struct CombinedStatus {
     pub(super) statuses: Vec<Status>,
 }
 
+/// `GET .../commits/{ref}/statuses`, and what `POST .../statuses/{sha}` answers.
 #[derive(Debug, Deserialize)]
 pub(super) struct Status {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) id: u64,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) target_url: String,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) context: String,
     #[serde(default, deserialize_with = "lenient")]
@@ -285,6 +353,17 @@ pub(super) struct Status {
     pub(super) description: String,
     #[serde(default, deserialize_with = "time")]
     pub(super) updated_at: Option<Timestamp>,
+}
+
+impl From<Status> for Posted {
+    fn from(status: Status) -> Self {
+        Self {
+            id: status.id,
+            mark: Mark::of_word(&status.state),
+            description: status.description,
+            target_url: status.target_url,
+        }
+    }
 }
 
 /// `GET .../commits/{ref}/check-runs`.

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 
 use super::client::{Client, read, segment};
 use super::error::ApiError;
+use super::event::Event;
 use super::model;
 use super::pace::Toll;
-use crate::race::{Advice, Job, Pending, Protection, Review, Run, Snapshot, SoakProof};
+use crate::race::{Advice, Job, Pending, Protection, Review, Run, Snapshot, SoakProof, WithoutSecrets};
 
 /// Readings of one run.
 pub struct Reader {
@@ -19,6 +20,7 @@ pub struct Reader {
     /// What the event or the caller knows better than the run.
     head_sha: Option<String>,
     pull_request: Option<u64>,
+    from_fork: bool,
     run: Option<Run>,
     jobs: Vec<Job>,
     reviews: Vec<Review>,
@@ -65,6 +67,7 @@ impl Reader {
             attempt,
             head_sha: None,
             pull_request: None,
+            from_fork: false,
             run: None,
             jobs: Vec::new(),
             reviews: Vec::new(),
@@ -76,9 +79,10 @@ impl Reader {
 
     /// What the event or the caller knows of the run better than the API does.
     #[must_use]
-    pub fn about(mut self, head_sha: Option<String>, pull_request: Option<u64>) -> Self {
+    pub fn about(mut self, head_sha: Option<String>, event: &Event) -> Self {
         self.head_sha = head_sha;
-        self.pull_request = pull_request;
+        self.pull_request = event.pull_request;
+        self.from_fork = event.from_fork;
         self
     }
 
@@ -175,6 +179,7 @@ impl Reader {
         };
         let run: model::Run = self.client.get(&path).await?;
         Ok(Run {
+            without_secrets: run.without_secrets().or(self.from_fork.then_some(WithoutSecrets::Fork)),
             id: run.id,
             attempt: self.attempt.or(run.run_attempt).unwrap_or(1),
             url: run.html_url,

@@ -91,8 +91,9 @@ fn branches(policy: &Policy, problems: &mut Vec<Problem>) {
                     "give each a name of its own",
                 ));
             }
-            // One job, or one approval, must not make two branches win.
-            if earlier.environment == branch.environment {
+            // One job, or one approval, must not make two branches win. GitHub's names of
+            // environments are not case-sensitive.
+            if earlier.environment.to_lowercase() == branch.environment.to_lowercase() {
                 problems.push(error(
                     format!("branch.{position}.environment"),
                     format!(
@@ -300,7 +301,7 @@ mod tests {
             (|p| p.check = " ".into(), "check", Severity::Error),
             (|p| p.branches.clear(), "branch", Severity::Error),
             (|p| p.branches[1].name = "testnet".into(), "branch.1.name", Severity::Error),
-            (|p| p.branches[1].environment = "testnet".into(), "branch.1.environment", Severity::Error),
+            (|p| p.branches[1].environment = "Testnet".into(), "branch.1.environment", Severity::Error),
             (|p| p.branches[1].job = "testnet".into(), "branch.1.gate", Severity::Error),
             (|p| p.branches[0].gate = "testnet-deployer".into(), "branch.0.gate", Severity::Error),
             (|p| p.rules.require_review = false, "rules.require_review", Severity::Warning),

@@ -185,6 +185,12 @@ fn soak_of(snapshot: &Snapshot, jobs: &[&Job]) -> Option<SoakVerdict> {
         .map(|soak| soak.verdict)
 }
 
+/// GitHub's names of environments are not case-sensitive.
+#[must_use]
+pub fn is_same_environment(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
 /// Whether the selection excludes a branch, or spares it the review.
 fn selected(selection: Selection, advice: Advice, spares_testnet: bool) -> (bool, bool) {
     let required = matches!(advice, Advice::Required | Advice::Unknown);
@@ -212,7 +218,9 @@ pub fn read(policy: &Policy, branch: &Branch, snapshot: &Snapshot) -> Contender 
     let reviews: Vec<Review> = snapshot
         .reviews
         .iter()
-        .filter(|review| review.environments.contains(&branch.environment))
+        .filter(|review| {
+            review.environments.iter().any(|name| is_same_environment(name, &branch.environment))
+        })
         .cloned()
         .collect();
     let rejecting = reviews.iter().any(|review| review.state == ReviewState::Rejected);

@@ -21,7 +21,7 @@ pub fn decide(policy: &Policy, snapshot: &Snapshot) -> Verdict {
     let ruling = judge(policy.rules, run_facts(policy, snapshot), &facts);
     Verdict {
         reason: reason(policy, snapshot, &branches, ruling),
-        warnings: warnings(policy, &branches, ruling),
+        warnings: warnings(policy, snapshot, &branches, ruling),
         branches,
     }
 }
@@ -139,7 +139,7 @@ fn undecided(snapshot: &Snapshot, branches: &[Contender]) -> Reason {
             reviewers: snapshot
                 .pending
                 .iter()
-                .filter(|pending| pending.environment == branch.environment)
+                .filter(|pending| contender::is_same_environment(&pending.environment, &branch.environment))
                 .flat_map(|pending| pending.reviewers.iter().cloned())
                 .collect(),
         })
@@ -150,8 +150,15 @@ fn undecided(snapshot: &Snapshot, branches: &[Contender]) -> Reason {
     Reason::AwaitingJobs { branches: named(|branch| branch.state == State::Missing) }
 }
 
-fn warnings(policy: &Policy, branches: &[Contender], ruling: Ruling) -> Vec<Warning> {
+fn warnings(policy: &Policy, snapshot: &Snapshot, branches: &[Contender], ruling: Ruling) -> Vec<Warning> {
     let mut warnings = Vec::new();
+    if let Some(why) = snapshot.run.without_secrets
+        && !matches!(ruling, Ruling::Won(_))
+    {
+        let left = policy.branches.iter().filter(|branch| branch.spares_testnet);
+        warnings
+            .push(Warning::WithoutSecrets { why, left: left.map(|branch| branch.name.clone()).collect() });
+    }
     if !policy.rules.require_review {
         warnings.push(Warning::ReviewNotRequired);
     }

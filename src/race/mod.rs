@@ -10,13 +10,17 @@
 //!
 //! [`watch`] folds readings over time: it confirms endings by a second reading,
 //! and knows the deadline. Time is always a value that the caller passes in.
+//! [`settle`] says what to write as the commit status, [`choose`] which review is
+//! next where one branch is chosen.
 
+pub mod choose;
 pub mod contender;
 mod decide;
 pub mod judge;
 mod mirror;
 mod names;
 mod reason;
+pub mod settle;
 mod snapshot;
 mod verdict;
 pub mod watch;
@@ -28,6 +32,6 @@ pub use names::stands_for;
 pub use reason::{Awaited, Reason, Warning};
 pub use snapshot::{
     Advice, Conclusion, Job, JobStatus, Pending, Protection, Review, ReviewState, Run, Snapshot, SoakProof,
-    SoakVerdict, Step, User, UserKind,
+    SoakVerdict, Step, User, UserKind, WithoutSecrets,
 };
 pub use verdict::{Outcome, Verdict};

@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::policy::duration;
 
 use super::State;
+use super::snapshot::WithoutSecrets;
 use super::verdict::Outcome;
 
 /// A branch that waits for a person.
@@ -312,6 +313,8 @@ pub enum Warning {
     ReviewNotRequired,
     /// The selection took this branch out of the race.
     Excluded { branch: String },
+    /// Only these branches can win, because a testnet cannot be reached from here.
+    WithoutSecrets { why: WithoutSecrets, left: Vec<String> },
 }
 
 impl fmt::Display for Warning {
@@ -326,6 +329,22 @@ impl fmt::Display for Warning {
             }
             Self::Excluded { branch } => {
                 write!(f, "{branch} is excluded: by the criteria this change needs a testnet")
+            }
+            Self::WithoutSecrets { why, left } => {
+                let whose = match why {
+                    WithoutSecrets::Fork => "the pull request comes from a fork",
+                    WithoutSecrets::Dependabot => "Dependabot opened the pull request",
+                };
+                write!(
+                    f,
+                    "{whose}, and such a run gets no secrets even when approved: {} can win here; to run the \
+                     testnet start the workflow by hand with the pull request's number",
+                    if left.is_empty() {
+                        "no branch".to_owned()
+                    } else {
+                        format!("only {}", join(left, "or"))
+                    }
+                )
             }
         }
     }

@@ -49,6 +49,17 @@ pub struct Run {
     pub started_at: Option<Timestamp>,
     /// The run itself has ended as cancelled.
     pub cancelled: bool,
+    /// Why its jobs get no secrets, not even when approved, where that is so.
+    pub without_secrets: Option<WithoutSecrets>,
+}
+
+/// Why the jobs of a run get no secrets, not even when approved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithoutSecrets {
+    /// The pull request's head is in another repository.
+    Fork,
+    /// Dependabot opened it, whose runs GitHub treats like a fork's.
+    Dependabot,
 }
 
 /// Status of a job (`GET .../actions/runs/{id}/jobs`).

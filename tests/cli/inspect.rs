@@ -70,9 +70,14 @@ fn its_code_is_that_it_could_tell_or_on_request_the_verdicts() {
     scene.approve_and_complete("testnet", Conclusion::Failure);
     let id = scene.run.to_string();
     let base = ["inspect", id.as_str(), "--policies", "policies"];
-    let ended = scene.desk(&base);
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(ended.stdout.contains("not yet confirmed"), "{}", ended.stdout);
+    for (lag, young) in [("1h", true), ("0s", false)] {
+        let mut command = scene.race(&base);
+        command.env("GH_TOKEN", "ghp_person").env("GITHUB_REPOSITORY", "octo-org/chain");
+        command.env("RACE_POLLING__REVIEW_LAG", lag);
+        let ended = start(command).end();
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert_eq!(ended.stdout.contains("not yet confirmed"), young, "{}", ended.stdout);
+    }
     let ended = scene.desk(&[base.as_slice(), &["--exit-verdict", "--format", "json"]].concat());
     assert_eq!(ended.code, 10);
     let verdict: Value = serde_json::from_str(&ended.stdout).unwrap();

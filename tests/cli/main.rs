@@ -6,9 +6,13 @@
 #[path = "../support/openapi.rs"]
 mod openapi;
 
+mod choose;
 mod inspect;
 mod policy;
+mod reruns;
 mod scene;
+mod settle;
+mod settle_at_once;
 mod trouble;
 mod untrusted;
 mod wait;

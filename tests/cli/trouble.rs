@@ -135,3 +135,26 @@ fn a_token_is_needed_and_never_shown() {
     assert_eq!(ended.code, 3);
     assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("ghs_notvalid"));
 }
+
+#[test]
+fn a_rate_limit_that_is_used_up_from_the_start_is_waited_out() {
+    let scene = Scene::new();
+    scene.github.exhaust_rate_limit(scene.github.now() + SignedDuration::from_secs(2));
+    let wait = crate::scene::start(scene.step(&["wait", "--verdict", "verdict.json"]));
+    let refused = scene.github.wait_until(Duration::from_secs(30), |_, exchanges| !exchanges.is_empty());
+    assert!(refused);
+    scene.approve_and_complete("null", Conclusion::Success);
+    let ended = wait.end();
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(scene.exchanges()[0].status, 403);
+}
+
+#[test]
+fn an_outage_from_the_start_until_the_deadline_is_undecided() {
+    let scene = Scene::new();
+    scene.github.trouble(Trouble::new(Fault::Dropped));
+    let wait = crate::scene::start(scene.step(&["wait", "--verdict", "verdict.json", "--deadline", "2s"]));
+    let ended = wait.end();
+    assert_eq!(ended.code, 12, "{}", ended.stderr);
+    assert_eq!(scene.verdict()["reason"]["code"], "unreachable");
+}

@@ -360,3 +360,22 @@ fn in_a_merge_queue_it_mirrors_the_check_of_the_pull_requests_head() {
         scene.exchanges();
     }
 }
+
+#[test]
+fn a_fork_is_told_that_only_the_branch_without_secrets_can_win() {
+    let scene = Scene::new();
+    let event = json!({"pull_request": {
+        "number": scene.pull_request,
+        "head": {"sha": scene.head_sha, "repo": {"id": 2}},
+        "base": {"sha": scene.base_sha, "repo": {"id": 1}},
+    }});
+    scene.write("event.json", &event.to_string());
+    let ended = scene.wait(&["--deadline", "1s"]).end();
+    assert_eq!(ended.code, 12);
+    assert!(
+        ended.stdout.contains("::warning title=race wait::the pull request comes from a fork"),
+        "{}",
+        ended.stdout
+    );
+    assert!(ended.stdout.contains("only null can win here"), "{}", ended.stdout);
+}

@@ -74,6 +74,7 @@ pub(crate) fn snapshot(jobs: Vec<Job>, reviews: Vec<Review>) -> Snapshot {
             pull_request: Some(12),
             started_at: Some(at(0)),
             cancelled: false,
+            without_secrets: None,
         },
         jobs,
         reviews,

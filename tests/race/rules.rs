@@ -1,7 +1,9 @@
 //! A table for every rule, in the order of the rules.
 
 use testnet_deployer::policy::{BothApproved, OnBranchFailure, Policy, Proof, Selection};
-use testnet_deployer::race::{Advice, Protection, ReviewState, Snapshot, SoakProof, SoakVerdict, decide};
+use testnet_deployer::race::{
+    Advice, Protection, ReviewState, Snapshot, SoakProof, SoakVerdict, WithoutSecrets, decide,
+};
 
 use crate::build::{SHA, approved, at, job, rejected, review, snapshot, told, verdict};
 
@@ -334,4 +336,23 @@ fn several_jobs_of_a_branch_must_all_succeed() {
             vec![job("testnet (arana)", "success"), job("testnet (local)", second), job("null", "waiting")];
         assert_eq!(told(&verdict(&snapshot(jobs, vec![approved("testnet")]))), expected, "{second}");
     }
+}
+
+#[test]
+fn a_run_without_secrets_says_who_can_still_win() {
+    for (why, word) in [(WithoutSecrets::Fork, "fork"), (WithoutSecrets::Dependabot, "Dependabot")] {
+        let mut race = both("waiting", "waiting", &[]);
+        race.run.without_secrets = Some(why);
+        let text = verdict(&race).warnings[0].to_string();
+        assert!(text.contains(word) && text.contains("only null can win"), "{text}");
+        let mut race = both("waiting", "success", &["null"]);
+        race.run.without_secrets = Some(why);
+        assert_eq!(verdict(&race).warnings, [], "a win needs no warning");
+    }
+}
+
+#[test]
+fn an_environments_name_is_not_case_sensitive() {
+    let race = both("success", "waiting", &["Testnet"]);
+    assert_eq!(told(&verdict(&race)), "won testnet");
 }

@@ -12,14 +12,15 @@ use super::message::{Body, Reply, Request};
 pub struct Token {
     pub(super) secret: String,
     pub(super) login: String,
-    /// What an installation's token may read; a person's may read everything.
+    /// What an installation's token may do; a person's may do everything.
     permissions: Option<Vec<String>>,
     used: u64,
     reset: Option<Timestamp>,
 }
 
 impl Token {
-    /// A `GITHUB_TOKEN` with these permissions, for example `actions`.
+    /// A `GITHUB_TOKEN` with these permissions: `actions` to read them,
+    /// `statuses: write` to write as well. A fork's has none to write.
     #[must_use]
     pub fn of_workflow(secret: &str, permissions: &[&str]) -> Self {
         let permissions = permissions.iter().map(|name| (*name).to_owned()).collect();
@@ -107,11 +108,17 @@ pub(super) fn permit(token: &Token, request: &Request) -> Result<(), Reply> {
     let (Some(permissions), Some(needed)) = (&token.permissions, needed_permission(request)) else {
         return Ok(());
     };
-    if permissions.iter().any(|granted| granted == needed) {
+    let writes = request.method != "GET";
+    let granted = permissions.iter().any(|granted| {
+        let (name, right) = granted.split_once(": ").unwrap_or((granted, "read"));
+        name == needed && (!writes || right == "write")
+    });
+    if granted {
         return Ok(());
     }
+    let right = if writes { "write" } else { "read" };
     Err(Reply::error(403, "Resource not accessible by integration")
-        .with("x-accepted-github-permissions", format!("{needed}=read")))
+        .with("x-accepted-github-permissions", format!("{needed}={right}")))
 }
 
 fn needed_permission(request: &Request) -> Option<&'static str> {
@@ -121,7 +128,9 @@ fn needed_permission(request: &Request) -> Option<&'static str> {
         ["repos", _, _, "contents", ..] => Some("contents"),
         ["repos", _, _, "pulls", ..] | ["repos", _, _, "commits", .., "pulls"] => Some("pull_requests"),
         ["repos", _, _, "commits", .., "check-runs"] | ["repos", _, _, "check-runs", ..] => Some("checks"),
-        ["repos", _, _, "commits", .., "status"] => Some("statuses"),
+        ["repos", _, _, "commits", .., "status" | "statuses"] | ["repos", _, _, "statuses", _] => {
+            Some("statuses")
+        }
         _ => None,
     }
 }

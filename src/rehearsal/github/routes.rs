@@ -8,7 +8,7 @@ use super::gate::{Allowance, Token};
 use super::message::{Body, Reply, Request};
 use super::render::Render;
 use super::storage::signed_path;
-use crate::rehearsal::world::{Job, ReviewState, Run, World};
+use crate::rehearsal::world::{Job, NewStatus, ReviewState, Run, World};
 
 /// Everything besides the world that an answer depends on.
 pub(super) struct Context<'a> {
@@ -35,6 +35,7 @@ pub(super) fn route(world: &mut World, context: &Context<'_>, request: &Request)
                 ("POST", ["actions", "runs", run, "pending_deployments"]) => {
                     review(world, context, request, run)
                 }
+                ("POST", ["statuses", sha]) => set_status(world, context, request, sha),
                 ("GET", rest) => read(&Render::new(world, context.shared), context, request, rest),
                 _ => Err(Reply::not_found()),
             }
@@ -100,6 +101,10 @@ fn read(render: &Render<'_>, context: &Context<'_>, request: &Request, rest: &[&
         ["commits", reference @ .., "status"] => {
             let sha = find_commit(world, reference)?;
             Ok(Reply::json(render.combined_status(&sha)))
+        }
+        ["commits", reference @ .., "statuses"] => {
+            let sha = find_commit(world, reference)?;
+            Ok(statuses(render, request, &sha))
         }
         ["commits", reference @ .., "check-runs"] => {
             let sha = find_commit(world, reference)?;
@@ -187,6 +192,16 @@ fn check_runs(render: &Render<'_>, request: &Request, sha: &str) -> Reply {
     page(render, request, "check_runs", found)
 }
 
+/// Every status of a commit, newest first: a bare list.
+fn statuses(render: &Render<'_>, request: &Request, sha: &str) -> Reply {
+    let found = render.world.statuses.iter().rev().filter(|status| status.sha == sha);
+    let reply = page(render, request, "statuses", found.map(|status| render.full_status(status)).collect());
+    match reply.body {
+        Body::Json(mut list) => Reply { body: Body::Json(list["statuses"].take()), ..reply },
+        body => Reply { body, ..reply },
+    }
+}
+
 fn contents(render: &Render<'_>, request: &Request, path: &str) -> Answer {
     let world = render.world;
     let reference = request.parameter("ref").unwrap_or(&world.repository.default_branch);
@@ -237,6 +252,33 @@ fn review(world: &mut World, context: &Context<'_>, request: &Request, run: &str
     let render = Render::new(world, context.shared);
     let deployments = jobs.iter().filter_map(|&id| world.job(id)).map(|job| render.deployment(job)).collect();
     Ok(Reply::json(deployments))
+}
+
+/// What the body of a new status says.
+#[derive(serde::Deserialize)]
+struct StatusRequest {
+    state: String,
+    context: Option<String>,
+    description: Option<String>,
+    target_url: Option<String>,
+}
+
+fn set_status(world: &mut World, context: &Context<'_>, request: &Request, sha: &str) -> Answer {
+    let asked: StatusRequest =
+        serde_json::from_slice(&request.body).map_err(|_| Reply::error(422, "Invalid request."))?;
+    let status = NewStatus {
+        context: asked.context.unwrap_or_else(|| "default".to_owned()),
+        state: asked.state,
+        description: asked.description,
+        target_url: asked.target_url,
+    };
+    let login = context.token.login.clone();
+    let id = world
+        .post_status(sha, status, &login, context.now)
+        .map_err(|refusal| Reply::error(422, &refusal.to_string()))?;
+    let render = Render::new(world, context.shared);
+    let status = world.statuses.iter().find(|status| status.id == id).ok_or_else(Reply::not_found)?;
+    Ok(Reply { status: 201, ..Reply::json(render.full_status(status)) })
 }
 
 fn rate_limit(allowance: Allowance) -> Value {

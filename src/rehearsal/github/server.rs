@@ -70,6 +70,7 @@ async fn answer(
 fn handle(state: &mut State, shared: &Shared, request: &Request, now: Timestamp) -> Option<Reply> {
     let (reply, counted) = match trouble::meet(&mut state.troubles, request, now) {
         Some(Obstacle::Cut) => (None, false),
+        Some(Obstacle::CutAfterwards) => (None, decide(state, shared, request, now).1),
         Some(Obstacle::Answer(reply)) => (Some(reply), false),
         None => {
             let (reply, counted) = decide(state, shared, request, now);

@@ -21,6 +21,10 @@ pub enum Fault {
     MissingPermission,
     /// 404, as for what the token may not see.
     NotFound,
+    /// 422, as for a review that GitHub does not take.
+    Unprocessable,
+    /// The request takes effect, and the connection is cut before that is answered.
+    AnswerLost,
 }
 
 /// A fault and the requests that it meets.
@@ -28,6 +32,7 @@ pub enum Fault {
 pub struct Trouble {
     fault: Fault,
     path_part: Option<String>,
+    method: Option<&'static str>,
     left: Option<u32>,
     until: Option<Timestamp>,
 }
@@ -36,7 +41,7 @@ impl Trouble {
     /// Meets every request until it is taken back.
     #[must_use]
     pub fn new(fault: Fault) -> Self {
-        Self { fault, path_part: None, left: None, until: None }
+        Self { fault, path_part: None, method: None, left: None, until: None }
     }
 
     /// Meets only so many requests.
@@ -53,6 +58,13 @@ impl Trouble {
         self
     }
 
+    /// Meets only requests of this method, in capitals.
+    #[must_use]
+    pub fn method(mut self, method: &'static str) -> Self {
+        self.method = Some(method);
+        self
+    }
+
     /// Meets requests only before this moment.
     #[must_use]
     pub fn until(mut self, end: Timestamp) -> Self {
@@ -63,6 +75,7 @@ impl Trouble {
     /// Whether this request is met. One that is, is taken off the number.
     fn meets(&mut self, request: &Request, now: Timestamp) -> bool {
         let met = self.path_part.as_ref().is_none_or(|part| request.path.contains(part))
+            && self.method.is_none_or(|method| request.method == method)
             && self.until.is_none_or(|end| now < end)
             && self.left != Some(0);
         if met && let Some(left) = &mut self.left {
@@ -78,6 +91,8 @@ pub(super) enum Obstacle {
     Answer(Reply),
     /// The connection is cut.
     Cut,
+    /// The connection is cut, after the request took effect.
+    CutAfterwards,
 }
 
 /// The first trouble that this request meets.
@@ -85,6 +100,7 @@ pub(super) fn meet(troubles: &mut [Trouble], request: &Request, now: Timestamp) 
     let trouble = troubles.iter_mut().find_map(|trouble| trouble.meets(request, now).then_some(&*trouble))?;
     let reply = match &trouble.fault {
         Fault::Dropped => return Some(Obstacle::Cut),
+        Fault::AnswerLost => return Some(Obstacle::CutAfterwards),
         Fault::BadGateway => Reply {
             status: 502,
             headers: Vec::new(),
@@ -97,6 +113,9 @@ pub(super) fn meet(troubles: &mut [Trouble], request: &Request, now: Timestamp) 
         Fault::BadCredentials => Reply::error(401, "Bad credentials"),
         Fault::MissingPermission => Reply::error(403, "Resource not accessible by integration"),
         Fault::NotFound => Reply::not_found(),
+        Fault::Unprocessable => {
+            Reply::error(422, "There was a problem approving one of the gates, please try again")
+        }
     };
     Some(Obstacle::Answer(reply))
 }

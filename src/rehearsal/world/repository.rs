@@ -108,6 +108,36 @@ pub struct CommitStatus {
     pub created_at: Timestamp,
 }
 
+/// What someone says about a commit by a status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewStatus {
+    /// Its name.
+    pub context: String,
+    /// `error`, `failure`, `pending` or `success`.
+    pub state: String,
+    /// One line for people.
+    pub description: Option<String>,
+    /// Where the details are.
+    pub target_url: Option<String>,
+}
+
+/// Why a status is refused. The texts are GitHub's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StatusError {
+    /// A state that is none.
+    #[error("Validation failed: State is not included in the list")]
+    State,
+    /// More than 140 characters of description.
+    #[error("Validation failed: Description is too long (maximum is 140 characters)")]
+    Description,
+    /// More than 1000 statuses of one commit and context.
+    #[error("Validation failed: This SHA and context has reached the maximum number of statuses.")]
+    TooMany,
+    /// No such commit.
+    #[error("No commit found for SHA")]
+    NoCommit,
+}
+
 impl World {
     /// The user of that login, known from now on.
     pub fn user(&mut self, login: &str) -> User {
@@ -193,18 +223,47 @@ impl World {
         creator: &str,
         now: Timestamp,
     ) {
+        let (context, state) = (context.to_owned(), state.to_owned());
+        let target_url = target_url.map(str::to_owned);
+        self.add_status(sha, NewStatus { context, state, description: None, target_url }, creator, now);
+    }
+
+    /// Sets a commit status as the API does, and returns its number.
+    ///
+    /// # Errors
+    ///
+    /// As GitHub refuses.
+    pub fn post_status(
+        &mut self,
+        sha: &str,
+        status: NewStatus,
+        creator: &str,
+        now: Timestamp,
+    ) -> Result<u64, StatusError> {
+        if !["error", "failure", "pending", "success"].contains(&status.state.as_str()) {
+            return Err(StatusError::State);
+        }
+        if status.description.as_ref().is_some_and(|text| text.chars().count() > 140) {
+            return Err(StatusError::Description);
+        }
+        let sha = self.resolve(sha).ok_or(StatusError::NoCommit)?;
+        let same =
+            |known: &&CommitStatus| known.sha == sha && known.context.eq_ignore_ascii_case(&status.context);
+        if self.statuses.iter().filter(same).count() >= 1000 {
+            return Err(StatusError::TooMany);
+        }
+        Ok(self.add_status(&sha, status, creator, now))
+    }
+
+    fn add_status(&mut self, sha: &str, status: NewStatus, creator: &str, now: Timestamp) -> u64 {
         self.user(creator);
+        let NewStatus { context, state, description, target_url } = status;
         let id = self.fresh_id();
-        self.statuses.push(CommitStatus {
-            id,
-            sha: sha.to_owned(),
-            context: context.to_owned(),
-            state: state.to_owned(),
-            description: None,
-            target_url: target_url.map(str::to_owned),
-            creator: creator.to_owned(),
-            created_at: now,
-        });
+        let (sha, creator) = (sha.to_owned(), creator.to_owned());
+        let status =
+            CommitStatus { id, sha, context, state, description, target_url, creator, created_at: now };
+        self.statuses.push(status);
+        id
     }
 
     /// The newest status of every context of a commit, oldest context first.

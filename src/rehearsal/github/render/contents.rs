@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::users::merge;
 use super::{Render, time};
 use crate::rehearsal::world::CommitStatus;
 
@@ -50,6 +51,12 @@ impl Render<'_> {
         })
     }
 
+    /// `status`, as one is answered for that was set.
+    pub(in super::super) fn full_status(&self, status: &CommitStatus) -> Value {
+        merge(self.status(status), json!({"creator": self.user(&status.creator)}))
+    }
+
+    /// `simple-commit-status`.
     fn status(&self, status: &CommitStatus) -> Value {
         json!({
             "url": self.api_url(&format!("/statuses/{}", status.sha)),

@@ -1,0 +1,307 @@
+//! `race settle`: the check as a commit status, for jobs that live for seconds.
+//! Opens an attempt with `pending`, and writes the verdict once there is one.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::cli::{Format, Settle};
+use crate::exit::Exit;
+use crate::github::{ApiError, Client, Depth, Event, Pace, Reader};
+use crate::policy::Policy;
+use crate::race::settle::{AttemptId, Mark};
+use crate::race::watch::{Observation, Refusal, Step, Watch};
+use crate::race::{Outcome, Reason, Run, Verdict, stands_for};
+use crate::report::actions::Level;
+use crate::report::inert;
+use crate::report::verdict::Decided;
+
+use super::announce::{Announcement, announce};
+use super::observe::{Clock, Head, Observer, Race};
+use super::persist::{Ending, persist};
+use super::publish::{Publication, Published, publish};
+use super::signals::Signals;
+use super::wait::{event_of, group_of, this_run};
+use super::{Context, Failure, connect, policy_source};
+
+/// Runs `race settle`.
+pub(super) async fn run(arguments: &Settle, context: &Context) -> Result<Exit, Failure> {
+    let clock = Clock::start();
+    let mut signals = Signals::listen()
+        .map_err(|error| Failure::caused(Exit::Internal, "cannot listen to signals", &error))?;
+    let runner = &context.runner;
+    let event = event_of(runner)?;
+    let mut run = this_run(runner, &event)?;
+    let sha = commit(arguments, &event)?;
+    run.head_sha = sha.clone().unwrap_or(run.head_sha);
+    let client = connect::client(context, None).await?;
+    let policy = Policy::default();
+    let mut settling = Settling {
+        context,
+        arguments,
+        clock,
+        watch: Watch::new(policy.polling, clock.began(), arguments.deadline),
+        ours: AttemptId { run: run.id, attempt: run.attempt },
+        page: format!("{}/attempts/{}", run.url, run.attempt),
+        own_job: runner.get("GITHUB_JOB").map(str::to_owned),
+        from_fork: event.from_fork,
+        run,
+        policy,
+    };
+    let ended = tokio::select! {
+        ended = settling.work(client, &event, sha) => ended,
+        signal = signals.next() => {
+            settling.tell(&settling.watch.interrupted(signal.name()))?;
+            return Ok(signal.exit());
+        }
+    };
+    match ended {
+        Ok(exit) => Ok(exit),
+        Err(Ending::Failure(failure)) => Err(failure),
+        Err(Ending::Verdict(verdict)) => {
+            settling.tell(&verdict)?;
+            Ok(verdict.exit())
+        }
+    }
+}
+
+/// The commit to write on, where it is not the run's own.
+fn commit(arguments: &Settle, event: &Event) -> Result<Option<String>, Failure> {
+    match &arguments.sha {
+        Some(sha) if !connect::is_sha(sha) => {
+            Err(Failure::new(Exit::Invalid, format!("`{sha}` is no whole SHA"))
+                .help("pass all 40 characters"))
+        }
+        Some(sha) => Ok(Some(sha.clone())),
+        // The pull request's head may have moved since its commit was taken.
+        None if event.name == "workflow_dispatch" && event.pull_request.is_some() => {
+            Err(Failure::new(Exit::Invalid, "which commit of the pull request was tested is not known")
+                .help("pass --sha with the commit that this run has taken"))
+        }
+        None => Ok(event.head_sha.clone()),
+    }
+}
+
+/// One call, from its first reading to what it has written.
+struct Settling<'c> {
+    context: &'c Context,
+    arguments: &'c Settle,
+    policy: Policy,
+    clock: Clock,
+    watch: Watch,
+    run: Run,
+    ours: AttemptId,
+    /// The page of this attempt.
+    page: String,
+    /// The job that we are a step of.
+    own_job: Option<String>,
+    from_fork: bool,
+}
+
+impl Settling<'_> {
+    /// Reads what is in force, then opens or settles.
+    async fn work(&mut self, mut client: Client, event: &Event, sha: Option<String>) -> Result<Exit, Ending> {
+        let (context, arguments, clock) = (self.context, self.arguments, self.clock);
+        let deadline = arguments.deadline;
+        let ask = async || policy_source::in_force(context, &mut client, event, &[]).await;
+        self.policy = persist(context, clock, deadline, ask).await?.policy;
+        self.watch = Watch::new(self.policy.polling, clock.began(), deadline);
+        if arguments.open {
+            return self.open(client).await.map_err(Ending::Failure);
+        }
+        let observer = if event.name == "merge_group" {
+            let number = group_of(event).map_err(Ending::Failure)?;
+            let ask = async || Ok(client.pull_request(number).await?);
+            let pull = persist(context, clock, deadline, ask).await?;
+            Observer::Head(Head::new(client, number, pull.head_sha))
+        } else {
+            let reader = Reader::new(client, self.run.id, Some(self.run.attempt)).about(sha, event);
+            let race = Race::new(reader, &self.policy, arguments.checkpoint.as_deref());
+            Observer::Race(race.map_err(Ending::Failure)?.with_own_job(self.own_job.as_deref()))
+        };
+        self.settle(observer).await.map_err(Ending::Failure)
+    }
+
+    /// Says that the race of this attempt goes on.
+    async fn open(&mut self, mut client: Client) -> Result<Exit, Failure> {
+        let names: Vec<&str> = self.policy.branches.iter().map(|branch| branch.name.as_str()).collect();
+        let text = format!("waiting for {}", names.join(" or "));
+        let published = self.publish(&mut client, Mark::Pending, &text).await?;
+        self.tell_published(Mark::Pending, &published);
+        if self.context.shared.format == Format::Json {
+            let stands = &published.stands;
+            let json = serde_json::json!({
+                "schema": "race.status/1",
+                "sha": self.run.head_sha,
+                "context": self.policy.check,
+                "state": stands.mark.map(Mark::word),
+                "target_url": stands.target_url,
+                "written": published.written > 0,
+            });
+            let shown = self.context.output.json(&json.to_string());
+            shown.map_err(|error| Failure::caused(Exit::Internal, "cannot write the status", &error))?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Observes until there is something to say, or nothing; and says it.
+    async fn settle(&mut self, mut observer: Observer) -> Result<Exit, Failure> {
+        let verdict = match self.until_settled(&mut observer).await {
+            Ok(verdict) => verdict,
+            Err(Refusal { exit, message, help }) => return Err(Failure::new(exit, message).help(help)),
+        };
+        let Some(mark) = Mark::of(verdict.outcome()) else {
+            self.tell(&verdict)?;
+            self.context.output.log("nothing is decided, so nothing is written");
+            let gave_up =
+                matches!(verdict.reason, Reason::DeadlinePassed { .. } | Reason::Unreachable { .. });
+            let exits_so = gave_up || self.arguments.exit_verdict;
+            return Ok(if exits_so { verdict.exit() } else { Exit::Done });
+        };
+        let published = self.publish(observer.client(), mark, &verdict.reason.to_string()).await;
+        self.tell(&verdict)?;
+        let published = published?;
+        self.tell_published(mark, &published);
+        if published.written > 0 {
+            self.look_again(&mut observer, &verdict).await;
+        }
+        Ok(if self.arguments.exit_verdict { verdict.exit() } else { Exit::Done })
+    }
+
+    async fn until_settled(&mut self, observer: &mut Observer) -> Result<Verdict, Refusal> {
+        let polling = self.policy.polling;
+        let mut pace = Pace::new(polling, self.clock.began());
+        let mut said = String::new();
+        loop {
+            let now = self.clock.now();
+            let looking = observer.look(&self.policy, Depth::Full, now);
+            let looked = match timeout(self.watch.remaining(now), looking).await {
+                Ok(looked) => looked,
+                Err(_) => Err(ApiError::Transport("no answer before the deadline".to_owned())),
+            };
+            let now = self.clock.now();
+            let waited = Duration::try_from(now.duration_since(self.clock.began())).unwrap_or_default();
+            let mut sure = false;
+            let (observation, pause) = match looked {
+                Ok(look) => {
+                    self.run = look.run.unwrap_or_else(|| self.run.clone());
+                    sure = matches!(observer, Observer::Race(_))
+                        && (self.lists_us(&look.running) || waited >= polling.review_lag);
+                    let budget = observer.client().budget();
+                    let pause = pace.after_reading(now, look.moved, look.toll, budget, fastrand::f64());
+                    (Observation::Read(Box::new(look.verdict)), pause)
+                }
+                Err(error) => (error.observed(), pace.after_failure(&error, fastrand::f64())),
+            };
+            let within = match self.watch.observe(now, observation) {
+                Step::End(verdict) => return Ok(verdict),
+                Step::Refuse(refusal) => return Err(refusal),
+                Step::Wait { within } => within,
+            };
+            let line = match (self.watch.error(), self.watch.last()) {
+                (Some(error), _) => format!("trying again: {error}"),
+                (None, Some(last)) if last.outcome() == Outcome::Undecided => {
+                    if sure {
+                        return Ok(last.clone());
+                    }
+                    last.reason.to_string()
+                }
+                (None, Some(last)) => format!("to be confirmed: {}", last.reason),
+                (None, None) => continue,
+            };
+            if line != said {
+                self.context.output.log(&line);
+                said = line;
+            }
+            let pause = within.map_or(pause, |within| pause.min(within)).min(self.watch.remaining(now));
+            tokio::time::sleep(pause).await;
+            if let Step::End(verdict) = self.watch.tick(self.clock.now()) {
+                return Ok(verdict);
+            }
+        }
+    }
+
+    /// The job list shows the very job that we run in. Then it is no older than the
+    /// end of what that job needs, and what it says to be under way is.
+    fn lists_us(&self, running: &[String]) -> bool {
+        self.own_job.as_ref().is_some_and(|own| running.iter().any(|name| stands_for(own, name)))
+    }
+
+    async fn publish(
+        &self,
+        client: &mut Client,
+        mark: Mark,
+        description: &str,
+    ) -> Result<Published, Failure> {
+        let publication = Publication {
+            sha: &self.run.head_sha,
+            check: &self.policy.check,
+            ours: self.ours,
+            target_url: self.page.clone(),
+            mark,
+            description: inert(description).into_owned(),
+            from_fork: self.from_fork,
+        };
+        let remaining = self.watch.remaining(self.clock.now());
+        publish(&publication, client, self.context, self.policy.polling, remaining).await
+    }
+
+    /// What was written, or why not.
+    fn tell_published(&self, mark: Mark, published: &Published) {
+        let Published { stands, written } = published;
+        let (check, output) = (&self.policy.check, &self.context.output);
+        let word = stands.mark.map_or("unknown", Mark::word);
+        let short = self.run.head_sha.get(..11).unwrap_or(&self.run.head_sha);
+        let of = AttemptId::of_url(&stands.target_url).unwrap_or(self.ours);
+        if of != self.ours {
+            let AttemptId { run, attempt } = of;
+            output.log(&format!(
+                "run {run}, attempt {attempt} has begun since: its status {check} on {short}, {word}, stays"
+            ));
+        } else if *written > 0 && stands.mark == Some(mark) {
+            output.log(&format!("wrote {check} on {short}: {word}"));
+        } else if mark != Mark::Pending && stands.mark != Some(mark) {
+            output.annotate(
+                Level::Warning,
+                check,
+                &format!(
+                    "this attempt has its verdict on {short} already, {word}, and keeps it: {}",
+                    stands.description
+                ),
+            );
+        } else {
+            output.log(&format!("{check} on {short} is {word} already"));
+        }
+    }
+
+    /// Looks at the run once more: what came between the reading and the writing
+    /// changes nothing any more, but is told.
+    async fn look_again(&self, observer: &mut Observer, verdict: &Verdict) {
+        match observer.look(&self.policy, Depth::Full, self.clock.now()).await {
+            Ok(look) if look.verdict.outcome() != verdict.outcome() => self.context.output.annotate(
+                Level::Warning,
+                &self.policy.check,
+                &format!("the run has moved on ({}), and the verdict stays", look.verdict.reason),
+            ),
+            Ok(_) => {}
+            Err(error) => self.context.output.log(&format!("the run could not be read again: {error}")),
+        }
+    }
+
+    fn tell(&self, verdict: &Verdict) -> Result<(), Failure> {
+        if self.arguments.open {
+            self.context.output.log(&verdict.reason.to_string());
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let gave_up = matches!(verdict.reason, Reason::DeadlinePassed { .. } | Reason::Unreachable { .. });
+        announce(&Announcement {
+            context: self.context,
+            decided: Decided { verdict, run: &self.run, at: Some(now) },
+            check: &self.policy.check,
+            file: self.arguments.verdict.as_deref(),
+            annotated: gave_up || verdict.outcome() != Outcome::Undecided,
+            now,
+        })
+    }
+}
