@@ -43,7 +43,7 @@ pub(super) struct Job {
     /// Of the workflow and of the job.
     env: Pairs,
     outputs: Pairs,
-    /// What its token may read, as the API calls it.
+    /// What its token may, as the stand-in names it.
     permissions: Vec<String>,
     steps: Vec<Step>,
 }

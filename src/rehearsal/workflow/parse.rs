@@ -144,7 +144,7 @@ fn pairs(env: &Env) -> Result<Pairs, String> {
     env.iter().map(pair).collect()
 }
 
-/// What may be read, in the words of the API; none where nothing is said.
+/// What may be read or written, as the stand-in names it; none where nothing is said.
 fn granted(permissions: &Permissions) -> Result<Option<Vec<String>>, String> {
     match permissions {
         Permissions::Base(github_actions_models::common::BasePermission::Default) => Ok(None),
@@ -153,7 +153,10 @@ fn granted(permissions: &Permissions) -> Result<Option<Vec<String>>, String> {
             named
                 .iter()
                 .filter(|(_, permission)| **permission != Permission::None)
-                .map(|(name, _)| name.replace('-', "_"))
+                .map(|(name, permission)| {
+                    let right = if *permission == Permission::Write { ": write" } else { "" };
+                    format!("{}{right}", name.replace('-', "_"))
+                })
                 .collect(),
         )),
     }
