@@ -9,6 +9,7 @@ pub mod arguments;
 pub mod dev_chain;
 pub mod github;
 mod jobs;
+mod page;
 mod play;
 mod reviewer;
 pub mod scenario;

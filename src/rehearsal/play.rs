@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::arguments::Fault;
 use super::github::{self, Trouble};
 use super::jobs::{self, Ended, Job, Steps};
+use super::page::ToldEnding;
 use super::scenario::Scenario;
 use super::show::Show;
 use super::stage::{CHECK, REVIEWER, Stage};
@@ -28,6 +29,9 @@ const BEYOND_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long GitHub is out of reach, or the rate limit is spent.
 const FAULT_LASTS: SignedDuration = SignedDuration::from_secs(3);
+
+/// How long the page stays for browsers that have not shown the ending yet.
+const PAGE_LASTS: Duration = Duration::from_secs(5);
 
 /// How much of a failed job's log is shown.
 const TAIL_LINES: usize = 20;
@@ -183,6 +187,10 @@ impl<'a> Play<'a> {
             return;
         }
         self.reviewed = true;
+        if self.scenario.by_hand {
+            self.show.say(&format!("review the run at {}", self.stage.page_url()));
+            return;
+        }
         let person = self.stage.reviewer();
         let (run, reviews) = (self.stage.run, self.scenario.reviews.clone());
         for (contender, state) in &reviews {
@@ -231,7 +239,10 @@ impl<'a> Play<'a> {
             .read(|world| ids.iter().filter_map(|id| world.job(*id).cloned()).collect::<Vec<_>>());
         self.show.jobs(&jobs);
         if let Some(first) = self.first_session {
-            self.show.sessions(session.saturating_sub(first));
+            let passed = session.saturating_sub(first);
+            self.show.sessions(passed);
+            let target = self.scenario.sessions;
+            self.stage.github.tell_page(|told| told.sessions = Some((passed.min(target), target)));
         }
     }
 
@@ -239,6 +250,7 @@ impl<'a> Play<'a> {
     async fn tell(&mut self, ending: &Ending) -> io::Result<()> {
         self.show_how_it_stands(*self.stage.chain.sessions().borrow());
         self.show.finish();
+        let green = matches!(ending, Ending::Decided(status) if code_of(*status) == 0);
         let line = match ending {
             Ending::Decided(status) => {
                 let code = code_of(*status);
@@ -250,6 +262,7 @@ impl<'a> Play<'a> {
         };
         self.show.say(&line);
         if matches!(ending, Ending::Asked(_)) {
+            self.tell_page(line, false, Vec::new()).await;
             return Ok(());
         }
         for name in self.failed_jobs() {
@@ -262,8 +275,17 @@ impl<'a> Play<'a> {
                 self.show_tail("inspect");
             }
             io::stdout().lock().write_all(&told)?;
+            let plain = if color { jobs::inspect(self.stage, false).await? } else { told };
+            self.tell_page(line, green, plain).await;
         }
         Ok(())
+    }
+
+    /// Shows the ending on the page, and waits until it has been seen there.
+    async fn tell_page(&self, verdict: String, green: bool, inspect: Vec<u8>) {
+        let inspect = String::from_utf8_lossy(&inspect).into_owned();
+        self.stage.github.tell_page(|told| told.ending = Some(ToldEnding { green, verdict, inspect }));
+        self.stage.github.page_is_finished(PAGE_LASTS).await;
     }
 
     fn failed_jobs(&self) -> Vec<&'static str> {

@@ -106,10 +106,13 @@ impl Stage {
             }
         }
         let run = world.start_pull_request_run(pull_request, now);
-        let options = Options { hourly_limit: HOURLY_LIMIT, ..Options::default() };
+        let options = Options { hourly_limit: HOURLY_LIMIT, port: scenario.port, ..Options::default() };
         let github = GitHub::start(world, options)?;
         github.admit(Token::of_workflow(WORKFLOW_TOKEN, &["actions"]));
         github.admit(Token::of_person(REVIEWER_TOKEN, REVIEWER));
+        if scenario.by_hand {
+            github.open_page(REVIEWER);
+        }
 
         let stage = Self { github, chain, host, run, pull_request, directory, _temporary: temporary };
         stage.write_event().await?;
@@ -119,6 +122,11 @@ impl Stage {
     /// The simulated reviewer.
     pub(super) fn reviewer(&self) -> Person {
         Person { address: self.github.address(), token: REVIEWER_TOKEN, repository: REPOSITORY }
+    }
+
+    /// Where the page of the run is.
+    pub(super) fn page_url(&self) -> String {
+        format!("{}/{REPOSITORY}/actions/runs/{}", self.github.server_url(), self.run)
     }
 
     /// A file or directory of the runner.
