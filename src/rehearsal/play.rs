@@ -33,6 +33,9 @@ const FAULT_LASTS: SignedDuration = SignedDuration::from_secs(3);
 /// How long the page stays for browsers that have not shown the ending yet.
 const PAGE_LASTS: Duration = Duration::from_secs(5);
 
+/// The same where somebody asked us to leave.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// How much of a failed job's log is shown.
 const TAIL_LINES: usize = 20;
 
@@ -262,7 +265,7 @@ impl<'a> Play<'a> {
         };
         self.show.say(&line);
         if matches!(ending, Ending::Asked(_)) {
-            self.tell_page(line, false, Vec::new()).await;
+            self.tell_page(line, false, Vec::new(), FAREWELL).await;
             return Ok(());
         }
         for name in self.failed_jobs() {
@@ -276,16 +279,16 @@ impl<'a> Play<'a> {
             }
             io::stdout().lock().write_all(&told)?;
             let plain = if color { jobs::inspect(self.stage, false).await? } else { told };
-            self.tell_page(line, green, plain).await;
+            self.tell_page(line, green, plain, PAGE_LASTS).await;
         }
         Ok(())
     }
 
     /// Shows the ending on the page, and waits until it has been seen there.
-    async fn tell_page(&self, verdict: String, green: bool, inspect: Vec<u8>) {
+    async fn tell_page(&self, verdict: String, green: bool, inspect: Vec<u8>, limit: Duration) {
         let inspect = String::from_utf8_lossy(&inspect).into_owned();
         self.stage.github.tell_page(|told| told.ending = Some(ToldEnding { green, verdict, inspect }));
-        self.stage.github.page_is_finished(PAGE_LASTS).await;
+        self.stage.github.page_is_finished(limit).await;
     }
 
     fn failed_jobs(&self) -> Vec<&'static str> {

@@ -38,7 +38,7 @@ fn a_reviewer_approves_the_testnet_by_mouse() {
     browser.picture("waiting");
     browser.click("#open-review");
     browser.click("input[name=environment]");
-    browser.fill("textarea", HOSTILE);
+    browser.fill("textarea", "Changes when keys rotate: let it run.");
     browser.picture("review");
     browser.run(&format!(
         "document.addEventListener('submit', () => window.sentAt = performance.now(), true);
@@ -55,10 +55,8 @@ fn a_reviewer_approves_the_testnet_by_mouse() {
     browser.wait_for("document.getElementById('connection').textContent.includes('has ended')");
     browser.picture("won");
     assert_eq!(browser.read(&job("testnet")), "Success");
-    assert_eq!(browser.read("document.querySelector('blockquote').textContent"), HOSTILE);
     let inspect = browser.read("document.querySelector('pre').textContent");
     assert!(inspect.as_str().unwrap().contains("approved by alice"), "{inspect}");
-    assert_eq!(browser.read("window.hostile === undefined && !document.querySelector('img')"), true);
     assert_eq!(browser.read("window.loadedOnce"), true, "the page was loaded again");
     let paint = browser.read("performance.getEntriesByName('first-contentful-paint')[0].startTime");
     let update = browser.read("window.seenAt - window.sentAt").as_f64().unwrap();
@@ -102,14 +100,14 @@ fn a_reviewer_rejects_and_approves_by_keyboard_alone() {
 }
 
 #[test]
-fn nothing_selected_is_refused_and_what_was_typed_stays() {
+fn a_form_without_a_box_is_refused_and_a_hostile_comment_stays_text() {
     let rehearsal = Rehearsal::begin("");
     let browser = page_of(&rehearsal);
     browser.click("#open-review");
-    browser.fill("textarea", "not yet");
+    browser.fill("textarea", HOSTILE);
     browser.click("button[value=approved]");
     browser.wait_for("document.querySelector('[role=alert]').textContent.includes('Select at least one')");
-    assert_eq!(browser.read("document.querySelector('textarea').value"), "not yet");
+    assert_eq!(browser.read("document.querySelector('textarea').value"), HOSTILE);
     for _ in 0..2 {
         browser.click("#open-review");
     }
@@ -119,5 +117,17 @@ fn nothing_selected_is_refused_and_what_was_typed_stays() {
     browser.click("button[value=rejected]");
     browser.wait_for("document.getElementById('verdict')?.textContent.includes('exit 11, lost')");
     browser.picture("lost");
+    assert_eq!(browser.read("document.querySelector('blockquote').textContent"), HOSTILE);
+    assert_eq!(browser.read("window.hostile === undefined && !document.querySelector('img')"), true);
     rehearsal.ends_with(11);
+}
+
+#[test]
+fn an_interrupt_is_told_on_the_page() {
+    let rehearsal = Rehearsal::begin("");
+    let browser = page_of(&rehearsal);
+    rehearsal.interrupt();
+    browser.wait_for("document.getElementById('verdict')?.textContent.includes('SIGINT')");
+    browser.wait_for("document.getElementById('connection').textContent.includes('has ended')");
+    rehearsal.ends_with(130);
 }

@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::JoinHandle;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// A rehearsal that waits for its reviewer.
 pub(crate) struct Rehearsal {
     child: Child,
@@ -36,6 +38,11 @@ impl Rehearsal {
             text
         });
         Self { child, rest: Some(rest), url }
+    }
+
+    /// Sends what Ctrl-C sends.
+    pub(crate) fn interrupt(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
     }
 
     /// Waits for its end and holds it to an exit code.

@@ -46,17 +46,20 @@ pub(crate) fn whole(view: View<'_>, nonce: &str) -> String {
         "<noscript><p>This page does not move by itself: <a href=\"?\">load it again</a>.</p></noscript>",
     );
     for (id, part) in parts(view) {
-        let element = if id == "title" { "h1 tabindex=\"-1\"" } else { "div" };
         match id {
             "title" => html.markup("<h1 tabindex=\"-1\" data-part id=\""),
             "announcement" => {
-                html.markup("<div class=\"unseen\" role=\"status\" aria-live=\"polite\" data-part id=\"")
+                html.markup("<p class=\"unseen\" role=\"status\" aria-live=\"polite\" data-part id=\"")
             }
             _ => html.markup("<div data-part id=\""),
         }
         html!(html, (id) "\">");
         html.piece(&part);
-        html.markup(if element == "div" { "</div>" } else { "</h1>" });
+        html.markup(match id {
+            "title" => "</h1>",
+            "announcement" => "</p>",
+            _ => "</div>",
+        });
     }
     html!(html, "</main><script nonce=\"" (nonce) "\" data-live=\"" (path(view)) "/live\">");
     html.markup(SCRIPT);
@@ -154,16 +157,15 @@ fn banner(view: View<'_>, html: &mut Html) {
     let open = if view.refused.is_some() { " open" } else { "" };
     let names: Vec<&str> = pending.iter().map(|environment| environment.name.as_str()).collect();
     let verb = if names.len() == 1 { "waits" } else { "wait" };
-    html!(html, "<section class=\"card banner\" aria-labelledby=\"asked\"><details" (open)
-        "><summary class=\"button\" id=\"open-review\">Review deployments</summary>");
-    form(view, &pending, html);
-    html!(html, "</details><h2 id=\"asked\">Deployment protection rules</h2><p><bdi>" (names.join(" and "))
-        "</bdi> " (verb) " for a review. ");
+    html.markup("<section class=\"card banner\" aria-labelledby=\"asked\"><h2 id=\"asked\">");
+    html!(html, "<bdi>" (names.join(" and ")) "</bdi> " (verb) " for a review</h2><p>");
     for environment in &pending {
-        html!(html, "<br><span class=\"ref\"><bdi>" (&environment.name) "</bdi></span> may be reviewed by <bdi>"
-            (reviewers(environment)) "</bdi>.");
+        html!(html, "<span class=\"ref\"><bdi>" (&environment.name) "</bdi></span> may be reviewed by <bdi>"
+            (reviewers(environment)) "</bdi>.<br>");
     }
-    html.markup("</p></section>");
+    html!(html, "</p><details" (open) "><summary class=\"button\" id=\"open-review\">Review deployments</summary>");
+    form(view, &pending, html);
+    html.markup("</details></section>");
 }
 
 fn form(view: View<'_>, pending: &[&Environment], html: &mut Html) {
@@ -175,11 +177,8 @@ fn form(view: View<'_>, pending: &[&Environment], html: &mut Html) {
         let disabled = if may_decide(view, environment) { "" } else { " disabled" };
         html!(html, "<label class=\"environment\"><input type=\"checkbox\" name=\"environment\" value=\""
             (environment.id) "\"" (disabled) "><strong><bdi>" (&environment.name) "</bdi></strong><small>");
-        if disabled.is_empty() {
-            html!(html, "you may review this; so may any of: <bdi>" (reviewers(environment)) "</bdi>");
-        } else {
-            html!(html, "only <bdi>" (reviewers(environment)) "</bdi> may review this");
-        }
+        html!(html, (if disabled.is_empty() { "" } else { "you may not review this: " }) "may be reviewed by <bdi>"
+            (reviewers(environment)) "</bdi>");
         html.markup("</small></label>");
     }
     html!(html, "</fieldset><label><span class=\"caption\">Comment</span><textarea name=\"comment\" rows=\"3\">\n"
@@ -197,33 +196,31 @@ fn graph(view: View<'_>, html: &mut Html) {
             (state.word()) "\"><p class=\"name\">");
         state.icon(html);
         html!(html, "<bdi>" (&job.name) "</bdi><span class=\"state\">" (state.word()) "</span></p>");
-        html.markup("<p class=\"detail\">");
         detail(view, job, state, html);
-        html.markup("</p></li>");
+        html.markup("</li>");
     }
     html.markup("</ul></section>");
 }
 
+/// What a job waits for, is at, or came to.
 fn detail(view: View<'_>, job: &Job, state: State, html: &mut Html) {
     if let Some(environment) = &job.environment {
-        html!(html, "environment <span class=\"ref\"><bdi>" (environment) "</bdi></span> ");
+        html!(html, "<span class=\"detail\">environment <span class=\"ref\"><bdi>" (environment)
+            "</bdi></span></span>");
     }
     let environment = job.environment.as_deref().and_then(|name| view.world.environment(name));
-    match (state, step_of(job)) {
-        (State::Waiting, _) => {
-            let asked = environment.map(reviewers).unwrap_or_default();
-            html!(html, "<br>waits for a review by <bdi>" (asked) "</bdi>");
-        }
-        (State::Running, Some(step)) => {
-            html!(html, "<br>in <bdi>" (step) "</bdi>");
-        }
-        (State::Failed, Some(step)) => {
-            html!(html, "<br>failed in <bdi>" (step) "</bdi>");
-        }
-        _ => {}
+    let (what, name) = match (state, step_of(job)) {
+        (State::Waiting, _) => ("waits for a review by ", environment.map(reviewers).unwrap_or_default()),
+        (State::Running, Some(step)) => ("in ", step.to_owned()),
+        (State::Failed, Some(step)) => ("failed in ", step.to_owned()),
+        (State::Rejected, _) => ("by a reviewer", String::new()),
+        _ => ("", String::new()),
+    };
+    if !what.is_empty() {
+        html!(html, "<span class=\"detail\">" (what) "<bdi>" (name) "</bdi></span>");
     }
     if let Some(ended) = job.completed_at.filter(|_| !job.steps.is_empty()) {
-        html!(html, "<br>took " (ended.duration_since(job.started_at).as_secs()) "s");
+        html!(html, "<span class=\"detail\">took " (ended.duration_since(job.started_at).as_secs()) " s</span>");
     }
 }
 
@@ -259,4 +256,64 @@ fn ending(view: View<'_>, html: &mut Html) {
         html!(html, "<pre aria-label=\"what race inspect says\">" (&ending.inspect) "</pre>");
     }
     html.markup("</section>");
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::rehearsal::world::{Review, ReviewState};
+
+    const HOSTILE: &str = "</script></style></textarea>\" onload='x'<img src=x onerror=alert(1)>";
+
+    /// A page on which everything that somebody else may name is hostile.
+    fn hostile(refused: Option<(&str, &str)>, reviewer: &str) -> String {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut world = World::new("octo-org/chain", now);
+        world.protect(HOSTILE, &["alice", HOSTILE], now);
+        let number = world.open_pull_request(HOSTILE, HOSTILE, now);
+        world.pull_requests[0].head_ref = HOSTILE.to_owned();
+        let run = world.start_pull_request_run(number, now);
+        world.submit_job(run, HOSTILE, Some(HOSTILE), now);
+        let running = world.submit_job(run, "runs", None, now);
+        world.begin(running, now);
+        world.begin_step(running, HOSTILE, now);
+        let review = Review {
+            environments: vec![HOSTILE.to_owned()],
+            state: ReviewState::Approved,
+            user: HOSTILE.to_owned(),
+            comment: HOSTILE.to_owned(),
+        };
+        world.add_review(run, review, now);
+        world.run_mut(run).unwrap().workflow = HOSTILE.to_owned();
+        let page = Page::new(reviewer);
+        let run = world.run(run).unwrap();
+        whole(View { world: &world, run, page: &page, refused }, "nonce")
+    }
+
+    #[test]
+    fn what_others_name_stays_text() {
+        let html = hostile(Some((HOSTILE, HOSTILE)), "alice");
+        assert!(!html.contains("<img") && !html.contains("onload='x'"), "{html}");
+        assert!(html.matches("&lt;img src=x").count() > 10, "{html}");
+        for tag in ["</script>", "</style>", "</textarea>"] {
+            assert_eq!(html.matches(tag).count(), 1, "{tag}");
+        }
+    }
+
+    #[test]
+    fn only_who_may_review_can_tick_a_box() {
+        let disabled = |reviewer| hostile(None, reviewer).contains("\" disabled>");
+        assert!(!disabled("alice"));
+        assert!(disabled("mallory"));
+    }
+
+    #[test]
+    fn style_and_script_bear_the_nonce_and_no_attribute_holds_either() {
+        let html = hostile(None, "alice");
+        assert_eq!(html.matches(" nonce=\"nonce\"").count(), 2);
+        assert_eq!(html.matches("<script").count() + html.matches("<style").count(), 2);
+        assert!(!html.contains(" style=\"") && !html.contains(" onclick="));
+    }
 }
