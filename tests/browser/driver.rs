@@ -121,16 +121,19 @@ impl Browser {
         self.post("actions", &json!({"actions": [{"type": "key", "id": "keyboard", "actions": actions}]}));
     }
 
-    /// Shows the page as on a screen that prefers dark colours.
-    pub(crate) fn prefer_dark(&self) {
-        let features = json!([{"name": "prefers-color-scheme", "value": "dark"}]);
+    /// Shows the page as on a screen that prefers `dark` or `light` colours.
+    pub(crate) fn prefer(&self, scheme: &str) {
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         let command = json!({"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}});
         self.post("goog/cdp/execute", &command);
     }
 
     /// Keeps the whole page as a picture below cargo's target directory.
     pub(crate) fn picture(&self, name: &str) {
-        let command = json!({"cmd": "Page.captureScreenshot", "params": {"captureBeyondViewport": true}});
+        let size = self.read("({width: innerWidth, height: document.body.getBoundingClientRect().height})");
+        let clip = json!({"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1});
+        let parameters = json!({"captureBeyondViewport": true, "clip": clip});
+        let command = json!({"cmd": "Page.captureScreenshot", "params": parameters});
         let taken = self.post("goog/cdp/execute", &command);
         let bytes =
             base64::engine::general_purpose::STANDARD.decode(taken["data"].as_str().unwrap()).unwrap();

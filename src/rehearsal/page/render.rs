@@ -67,8 +67,11 @@ pub(crate) fn whole(view: View<'_>, nonce: &str) -> String {
     html.into_string()
 }
 
+/// Builds one part.
+type Part = fn(View<'_>, &mut Html);
+
 fn parts(view: View<'_>) -> Vec<(&'static str, Html)> {
-    let parts: [(&'static str, fn(View<'_>, &mut Html)); 8] = [
+    let parts: [(&'static str, Part); 8] = [
         ("title", heading),
         ("announcement", announcement),
         ("summary", summary),
@@ -220,7 +223,11 @@ fn detail(view: View<'_>, job: &Job, state: State, html: &mut Html) {
         html!(html, "<span class=\"detail\">" (what) "<bdi>" (name) "</bdi></span>");
     }
     if let Some(ended) = job.completed_at.filter(|_| !job.steps.is_empty()) {
-        html!(html, "<span class=\"detail\">took " (ended.duration_since(job.started_at).as_secs()) " s</span>");
+        let took = match ended.duration_since(job.started_at).as_secs() {
+            0 => "less than 1 s".to_owned(),
+            seconds => format!("{seconds} s"),
+        };
+        html!(html, "<span class=\"detail\">took " (took) "</span>");
     }
 }
 
