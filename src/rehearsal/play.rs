@@ -190,10 +190,8 @@ impl<'a> Play<'a> {
             return;
         }
         self.reviewed = true;
-        if self.scenario.by_hand {
-            self.show.say(&format!("review the run at {}", self.stage.page_url()));
-            return;
-        }
+        let task = if self.scenario.by_hand { "review" } else { "watch" };
+        self.show.say(&format!("{task} the run at {}", self.stage.page_url()));
         let person = self.stage.reviewer();
         let (run, reviews) = (self.stage.run, self.scenario.reviews.clone());
         for (contender, state) in &reviews {

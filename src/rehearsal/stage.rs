@@ -24,6 +24,8 @@ pub(super) const REPOSITORY: &str = "octo-org/chain";
 pub(super) const CHECK: &str = "testnet-deployer";
 /// Login of the simulated reviewer.
 pub(super) const REVIEWER: &str = "alice";
+/// Login of the pull request's author, who may not review.
+const AUTHOR: &str = "carol";
 /// The reviewer's token.
 pub(super) const REVIEWER_TOKEN: &str = "ghp_reviewer";
 /// What the workflow calls `GITHUB_TOKEN`.
@@ -75,7 +77,7 @@ impl Stage {
         }
         let now = jiff::Timestamp::now();
         let mut world = World::new(REPOSITORY, now);
-        let pull_request = world.open_pull_request("carol", "Rotate keys earlier", now);
+        let pull_request = world.open_pull_request(AUTHOR, "Rotate keys earlier", now);
         let head_sha = world.pull_request(pull_request).map(|pull| pull.head_sha.clone()).unwrap_or_default();
 
         let host = SshHost::start().await?;
@@ -110,9 +112,7 @@ impl Stage {
         let github = GitHub::start(world, options)?;
         github.admit(Token::of_workflow(WORKFLOW_TOKEN, &["actions"]));
         github.admit(Token::of_person(REVIEWER_TOKEN, REVIEWER));
-        if scenario.by_hand {
-            github.open_page(REVIEWER);
-        }
+        github.open_page(if scenario.by_hand { REVIEWER } else { AUTHOR });
 
         let stage = Self { github, chain, host, run, pull_request, directory, _temporary: temporary };
         stage.write_event().await?;

@@ -71,15 +71,16 @@ pub(crate) fn whole(view: View<'_>, nonce: &str) -> String {
 type Part = fn(View<'_>, &mut Html);
 
 fn parts(view: View<'_>) -> Vec<(&'static str, Html)> {
-    let parts: [(&'static str, Part); 8] = [
+    let parts: [(&'static str, Part); 9] = [
         ("title", heading),
         ("announcement", announcement),
         ("summary", summary),
+        ("ending", verdict),
         ("banner", banner),
         ("graph", graph),
         ("soak", soak),
         ("reviews", reviews),
-        ("ending", ending),
+        ("inspect", inspect),
     ];
     let built = parts.into_iter().map(|(id, build)| {
         let mut html = Html::default();
@@ -166,9 +167,13 @@ fn banner(view: View<'_>, html: &mut Html) {
         html!(html, "<span class=\"ref\"><bdi>" (&environment.name) "</bdi></span> may be reviewed by <bdi>"
             (reviewers(environment)) "</bdi>.<br>");
     }
-    html!(html, "</p><details" (open) "><summary class=\"button\" id=\"open-review\">Review deployments</summary>");
-    form(view, &pending, html);
-    html.markup("</details></section>");
+    html.markup("</p>");
+    if pending.iter().any(|environment| may_decide(view, environment)) {
+        html!(html, "<details" (open) "><summary class=\"button\" id=\"open-review\">Review deployments</summary>");
+        form(view, &pending, html);
+        html.markup("</details>");
+    }
+    html.markup("</section>");
 }
 
 fn form(view: View<'_>, pending: &[&Environment], html: &mut Html) {
@@ -254,15 +259,19 @@ fn reviews(view: View<'_>, html: &mut Html) {
     html.markup("</ul></section>");
 }
 
-fn ending(view: View<'_>, html: &mut Html) {
+fn verdict(view: View<'_>, html: &mut Html) {
     let Some(ending) = &view.page.told.ending else { return };
     html.markup("<section class=\"card\"><h2>The verdict</h2><p class=\"line\">");
     (if ending.green { State::Succeeded } else { State::Failed }).icon(html);
-    html!(html, "<span id=\"verdict\">" (&ending.verdict) "</span></p>");
-    if !ending.inspect.is_empty() {
-        html!(html, "<pre aria-label=\"what race inspect says\">" (&ending.inspect) "</pre>");
+    html!(html, "<span id=\"verdict\">" (&ending.verdict) "</span></p></section>");
+}
+
+fn inspect(view: View<'_>, html: &mut Html) {
+    let told = view.page.told.ending.as_ref().map(|ending| &ending.inspect);
+    if let Some(told) = told.filter(|told| !told.is_empty()) {
+        html!(html, "<section class=\"card\"><h2>What <code>race inspect</code> says</h2><pre>" (told)
+            "</pre></section>");
     }
-    html.markup("</section>");
 }
 
 #[cfg(test)]
@@ -310,10 +319,10 @@ mod tests {
     }
 
     #[test]
-    fn only_who_may_review_can_tick_a_box() {
-        let disabled = |reviewer| hostile(None, reviewer).contains("\" disabled>");
-        assert!(!disabled("alice"));
-        assert!(disabled("mallory"));
+    fn only_who_may_review_is_given_the_form() {
+        assert!(hostile(None, "alice").contains("Review deployments"));
+        let other = hostile(None, "mallory");
+        assert!(!other.contains("<form") && other.contains("may be reviewed by"), "{other}");
     }
 
     #[test]
