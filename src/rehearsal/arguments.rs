@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Parser, ValueEnum};
+use clap::{Parser, ValueEnum};
 
 use crate::policy::duration;
 
 /// Plays the whole flow on this machine: GitHub, a testnet and an SSH host stand in
 /// on loopback, `race` is real. Ends with the exit code of `race wait`.
+///
+/// Without --approve, --reject and --fault it is you who reviews, on a page as GitHub's.
 #[derive(Debug, Parser)]
 #[command(name = "rehearse", version, max_term_width = 100)]
-#[command(group(ArgGroup::new("play").args(["approve", "reject", "fault"]).required(true).multiple(true)))]
 pub struct Arguments {
     /// What the reviewer approves
     #[arg(long, value_enum)]
@@ -25,9 +26,13 @@ pub struct Arguments {
     /// How long a session of the testnet takes
     #[arg(long, default_value = "40ms", value_name = "DURATION", value_parser = duration::parse)]
     pub session_every: Duration,
-    /// When `race wait` gives up [default: what the scenario needs; 5s where nobody approves]
+    /// When `race wait` gives up [default: what the scenario needs; 5s where nobody
+    /// approves, 30m where you review on the page]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub deadline: Option<Duration>,
+    /// Where the stand-in of GitHub listens on 127.0.0.1 [default: any free port]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    pub port: u16,
     /// What goes wrong
     #[arg(long, value_enum)]
     pub fault: Option<Fault>,

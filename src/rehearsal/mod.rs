@@ -9,6 +9,7 @@ pub mod arguments;
 mod desk;
 pub mod dev_chain;
 pub mod github;
+mod page;
 mod play;
 mod reviewer;
 pub mod scenario;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::arguments::Fault;
 use super::desk;
 use super::github::{self, Trouble};
+use super::page::ToldEnding;
 use super::scenario::Scenario;
 use super::show::Show;
 use super::stage::{CHECK, REVIEWER, Stage};
@@ -28,6 +29,12 @@ const BEYOND_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long GitHub is out of reach, or the rate limit is spent.
 const FAULT_LASTS: SignedDuration = SignedDuration::from_secs(3);
+
+/// How long the page stays for browsers that have not shown the ending yet.
+const PAGE_LASTS: Duration = Duration::from_secs(5);
+
+/// The same where somebody asked us to leave.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// How much of a failed job's log is shown.
 const TAIL_LINES: usize = 20;
@@ -139,6 +146,8 @@ impl<'a> Play<'a> {
             return;
         }
         self.reviewed = true;
+        let task = if self.scenario.by_hand { "review" } else { "watch" };
+        self.show.say(&format!("{task} the run at {}", self.stage.page_url()));
         let person = self.stage.reviewer();
         let (run, reviews) = (self.stage.run, self.scenario.reviews.clone());
         for (contender, state) in &reviews {
@@ -189,7 +198,10 @@ impl<'a> Play<'a> {
             self.first_session = Some(session);
         }
         if let Some(first) = self.first_session {
-            self.show.sessions(session.saturating_sub(first));
+            let passed = session.saturating_sub(first);
+            self.show.sessions(passed);
+            let target = self.scenario.sessions;
+            self.stage.github.tell_page(|told| told.sessions = Some((passed.min(target), target)));
         }
     }
 
@@ -197,6 +209,7 @@ impl<'a> Play<'a> {
     async fn tell(&mut self, ending: &Ending) -> io::Result<()> {
         self.show_how_it_stands(*self.stage.chain.sessions().borrow());
         self.show.finish();
+        let green = matches!(ending, Ending::Decided(status) if code_of(*status) == 0);
         let line = match ending {
             Ending::Decided(status) => {
                 let code = code_of(*status);
@@ -208,6 +221,7 @@ impl<'a> Play<'a> {
         };
         self.show.say(&line);
         if matches!(ending, Ending::Asked(_)) {
+            self.tell_page(line, false, Vec::new(), FAREWELL).await;
             return Ok(());
         }
         for name in self.runner.failed_jobs() {
@@ -220,8 +234,17 @@ impl<'a> Play<'a> {
                 self.show_tail("inspect");
             }
             io::stdout().lock().write_all(&told)?;
+            let plain = if color { desk::inspect(self.stage, false).await? } else { told };
+            self.tell_page(line, green, plain, PAGE_LASTS).await;
         }
         Ok(())
+    }
+
+    /// Shows the ending on the page, and waits until it has been seen there.
+    async fn tell_page(&self, verdict: String, green: bool, inspect: Vec<u8>, limit: Duration) {
+        let inspect = String::from_utf8_lossy(&inspect).into_owned();
+        self.stage.github.tell_page(|told| told.ending = Some(ToldEnding { green, verdict, inspect }));
+        self.stage.github.page_is_finished(limit).await;
     }
 
     fn show_tail(&self, name: &str) {

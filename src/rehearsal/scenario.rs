@@ -11,6 +11,9 @@ use super::world::ReviewState;
 /// When `race wait` gives up where nobody approves.
 const SHORT_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long a person may take who reviews on the page, until the verdict.
+const DEADLINE_BY_HAND: Duration = Duration::from_secs(30 * 60);
+
 /// What a rehearsal takes besides its sessions: starting, deploying, polling, and
 /// a machine that is busy with something else.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -18,7 +21,9 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// What is to be played.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
-    /// What the reviewer answers, in this order.
+    /// Whether a person reviews, on the page.
+    pub by_hand: bool,
+    /// What the simulated reviewer answers, in this order.
     pub reviews: Vec<(Contender, ReviewState)>,
     /// How many sessions the testnet must pass.
     pub sessions: u32,
@@ -26,6 +31,8 @@ pub struct Scenario {
     pub session_every: Duration,
     /// When `race wait` gives up.
     pub deadline: Duration,
+    /// Where the stand-in of GitHub listens on 127.0.0.1; 0 is any free port.
+    pub port: u16,
     /// What goes wrong.
     pub fault: Option<Fault>,
 }
@@ -36,6 +43,7 @@ impl TryFrom<&Arguments> for Scenario {
     fn try_from(arguments: &Arguments) -> Result<Self, clap::Error> {
         let conflict = |message: String| Arguments::command().error(ErrorKind::ArgumentConflict, message);
         let asked = arguments.approve.is_some() || !arguments.reject.is_empty();
+        let by_hand = !asked && arguments.fault.is_none();
         let reviews = match (arguments.fault, asked) {
             (Some(fault @ (Fault::NoApproval | Fault::BothRejected)), true) => {
                 let name = fault.to_possible_value().map(|value| value.get_name().to_owned());
@@ -52,7 +60,9 @@ impl TryFrom<&Arguments> for Scenario {
             }
         }
         let approved = reviews.iter().any(|(_, state)| *state == ReviewState::Approved);
-        let needed = if approved || arguments.fault == Some(Fault::BothRejected) {
+        let needed = if by_hand {
+            DEADLINE_BY_HAND
+        } else if approved || arguments.fault == Some(Fault::BothRejected) {
             arguments.session_every * arguments.sessions + MARGIN
         } else if arguments.fault == Some(Fault::UnprotectedEnvironment) {
             MARGIN
@@ -60,10 +70,12 @@ impl TryFrom<&Arguments> for Scenario {
             SHORT_DEADLINE
         };
         Ok(Self {
+            by_hand,
             reviews,
             sessions: arguments.sessions,
             session_every: arguments.session_every,
             deadline: arguments.deadline.unwrap_or(needed),
+            port: arguments.port,
             fault: arguments.fault,
         })
     }
@@ -127,7 +139,6 @@ mod tests {
     #[test]
     fn what_does_not_go_together_is_refused() {
         for (flags, kind) in [
-            ("", ErrorKind::MissingRequiredArgument),
             ("--approve testnet --reject testnet", ErrorKind::ArgumentConflict),
             ("--approve none --reject null --reject null", ErrorKind::ArgumentConflict),
             ("--fault both-rejected --approve null", ErrorKind::ArgumentConflict),
@@ -138,8 +149,18 @@ mod tests {
     }
 
     #[test]
+    fn without_a_word_about_reviews_a_person_reviews() {
+        for (flags, by_hand) in
+            [("", true), ("--sessions 9", true), ("--approve none", false), ("--fault step-fails", false)]
+        {
+            assert_eq!(scenario(flags).unwrap().by_hand, by_hand, "{flags}");
+        }
+    }
+
+    #[test]
     fn the_deadline_follows_from_the_scenario() {
         let deadline = |flags| scenario(flags).unwrap().deadline;
+        assert_eq!(deadline(""), DEADLINE_BY_HAND);
         assert_eq!(deadline("--approve none"), SHORT_DEADLINE);
         assert_eq!(deadline("--approve testnet"), Duration::from_secs(20) + MARGIN);
         assert_eq!(deadline("--approve none --deadline 2s"), Duration::from_secs(2));

@@ -24,6 +24,8 @@ pub(super) const REPOSITORY: &str = "octo-org/chain";
 pub(super) const CHECK: &str = "testnet-deployer";
 /// Login of the simulated reviewer.
 pub(super) const REVIEWER: &str = "alice";
+/// Login of the pull request's author, who may not review.
+const AUTHOR: &str = "carol";
 /// The reviewer's token.
 pub(super) const REVIEWER_TOKEN: &str = "ghp_reviewer";
 /// A rehearsal lives an hour in seconds, so it may ask as often as in many hours.
@@ -78,7 +80,7 @@ impl Stage {
         }
         let now = jiff::Timestamp::now();
         let mut world = World::new(REPOSITORY, now);
-        let pull_request = world.open_pull_request("carol", "Rotate keys earlier", now);
+        let pull_request = world.open_pull_request(AUTHOR, "Rotate keys earlier", now);
         let head_sha = world.pull_request(pull_request).map(|pull| pull.head_sha.clone()).unwrap_or_default();
 
         let host = SshHost::start().await?;
@@ -111,9 +113,10 @@ impl Stage {
             }
         }
         let run = world.start_pull_request_run(pull_request, now);
-        let options = Options { hourly_limit: HOURLY_LIMIT, ..Options::default() };
+        let options = Options { hourly_limit: HOURLY_LIMIT, port: scenario.port, ..Options::default() };
         let github = GitHub::start(world, options)?;
         github.admit(Token::of_person(REVIEWER_TOKEN, REVIEWER));
+        github.open_page(if scenario.by_hand { REVIEWER } else { AUTHOR });
 
         let stage = Self { github, chain, host, run, pull_request, directory, _temporary: temporary };
         stage.write_event().await?;
@@ -123,6 +126,11 @@ impl Stage {
     /// The simulated reviewer.
     pub(super) fn reviewer(&self) -> Person {
         Person { address: self.github.address(), token: REVIEWER_TOKEN, repository: REPOSITORY }
+    }
+
+    /// Where the page of the run is.
+    pub(super) fn page_url(&self) -> String {
+        format!("{}/{REPOSITORY}/actions/runs/{}", self.github.server_url(), self.run)
     }
 
     /// Lets in the token of a job, with what the workflow allows it.

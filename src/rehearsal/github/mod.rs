@@ -14,6 +14,7 @@ mod routes;
 mod server;
 mod storage;
 mod trouble;
+mod web;
 
 pub use exchange::Exchange;
 pub use gate::Token;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
+use super::page::Page;
 use super::world::World;
 
 /// How a stand-in is set up. What can change later is told to [`GitHub`] itself.
@@ -40,6 +42,8 @@ pub struct Options {
     /// people: for clients that follow them to GitHub alone, and reach the stand-in
     /// by a socket of their own. Without it they are where the stand-in listens.
     pub shown_as: Option<(&'static str, &'static str)>,
+    /// Where to listen on 127.0.0.1; 0 is any free port.
+    pub port: u16,
     /// Counted requests per hour and token.
     pub hourly_limit: u64,
     /// What time it is.
@@ -51,7 +55,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 impl Default for Options {
     fn default() -> Self {
-        Self { base_path: "", shown_as: None, hourly_limit: 1000, clock: Arc::new(Timestamp::now) }
+        Self { base_path: "", shown_as: None, port: 0, hourly_limit: 1000, clock: Arc::new(Timestamp::now) }
     }
 }
 
@@ -100,6 +104,8 @@ struct Shared {
 /// Everything that changes.
 struct State {
     world: World,
+    /// The page for people, once it is open.
+    page: Option<Page>,
     tokens: Vec<Token>,
     troubles: Vec<Trouble>,
     latency: Duration,
@@ -108,13 +114,13 @@ struct State {
 }
 
 impl GitHub {
-    /// Starts a stand-in that shows `world`, on a free port of 127.0.0.1.
+    /// Starts a stand-in that shows `world`, on 127.0.0.1.
     ///
     /// # Errors
     ///
     /// When the port or the thread cannot be had.
     pub fn start(world: World, options: Options) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        let listener = std::net::TcpListener::bind(("127.0.0.1", options.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let web_url = format!("http://{address}");
@@ -124,6 +130,7 @@ impl GitHub {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 world,
+                page: None,
                 tokens: Vec::new(),
                 troubles: Vec::new(),
                 latency: Duration::ZERO,

@@ -1,8 +1,7 @@
-//! HTTP in, HTTP out: the only file that knows axum's types.
+//! HTTP in, HTTP out: with `web` the only file that knows axum's types.
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{ConnectInfo, State as Extract};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -14,7 +13,7 @@ use super::exchange::Exchange;
 use super::listener::{Loopback, Scissors};
 use super::message::{Body, Reply, Request};
 use super::trouble::{self, Obstacle};
-use super::{Shared, State, gate, routes, storage};
+use super::{Shared, State, gate, routes, storage, web};
 
 /// More than anything that the API takes.
 const MAX_BODY: usize = 1 << 20;
@@ -29,7 +28,7 @@ pub(super) async fn serve(
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     let archives = storage::serve(Arc::clone(&shared), storage);
     let service =
-        Router::new().fallback(answer).with_state(shared).into_make_service_with_connect_info::<Scissors>();
+        web::routes().fallback(answer).with_state(shared).into_make_service_with_connect_info::<Scissors>();
     let server = axum::serve(Loopback(listener), service);
     // Connections that a client keeps open must not hold the end back, so there is
     // no waiting for them: they go with the runtime.
