@@ -224,8 +224,12 @@ impl<'a> Play<'a> {
             self.tell_page(line, false, Vec::new(), FAREWELL).await;
             return Ok(());
         }
+        // What the check says of a decided race, `race inspect` says below.
+        let told_below = matches!(ending, Ending::Decided(status) if (10..=14).contains(&code_of(*status)));
         for name in self.runner.failed_jobs() {
-            self.show_tail(name);
+            if !(told_below && *name == *CHECK) {
+                self.show_tail(name);
+            }
         }
         if matches!(ending, Ending::Decided(_)) {
             let color = io::stdout().is_terminal() && self.show.output().style.color_out;

@@ -6,6 +6,7 @@
 #[path = "../support/openapi.rs"]
 mod openapi;
 
+mod alike;
 mod choose;
 mod inspect;
 mod policy;
