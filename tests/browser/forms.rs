@@ -74,3 +74,12 @@ fn a_plain_form_reviews_and_one_from_elsewhere_does_not() {
     // Nobody looks at the ending; the rehearsal ends all the same.
     rehearsal.ends_with(11);
 }
+
+#[test]
+fn who_watches_a_scripted_rehearsal_is_given_no_form() {
+    let rehearsal = Rehearsal::begin("--approve none --deadline 3s");
+    let page = Plain::new(&rehearsal.url).page();
+    assert!(page.contains("<strong>carol</strong>") && page.contains("wait for a review"), "{page}");
+    assert!(!page.contains("<form"), "{page}");
+    rehearsal.ends_with(12);
+}

@@ -77,7 +77,9 @@ fn a_reviewer_rejects_and_approves_by_keyboard_alone() {
         "solid",
         "no focus is seen"
     );
-    browser.press(&[ENTER, TAB, SPACE]);
+    // Enter in a box must not decide anything; only the buttons do.
+    browser.press(&[ENTER, TAB, SPACE, ENTER]);
+    browser.wait_for("document.querySelector('[role=alert]').textContent.includes('approve or reject')");
     assert_eq!(browser.read("document.activeElement.matches('.environment input:checked')"), true);
     browser.press(&[TAB, TAB, "O", "n", "l", "y", " ", "d", "o", "c", "s", TAB]);
     assert_eq!(browser.read(focused), "rejected");

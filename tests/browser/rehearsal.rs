@@ -28,7 +28,7 @@ impl Rehearsal {
         let url = loop {
             line.clear();
             assert_ne!(log.read_line(&mut line).unwrap(), 0, "the rehearsal ended before it told its page");
-            if let Some((_, url)) = line.split_once("review the run at ") {
+            if let Some((_, url)) = line.split_once(" the run at ") {
                 break url.trim().to_owned();
             }
         };

@@ -178,7 +178,9 @@ fn banner(view: View<'_>, html: &mut Html) {
 
 fn form(view: View<'_>, pending: &[&Environment], html: &mut Html) {
     let (refusal, comment) = view.refused.unwrap_or_default();
+    // Enter in a box presses a form's first button, which therefore decides nothing.
     html!(html, "<form method=\"post\" action=\"" (path(view)) "/review\" aria-label=\"Review deployments\">"
+        "<button class=\"unseen\" name=\"state\" value=\"\" tabindex=\"-1\" aria-hidden=\"true\"></button>"
         "<input type=\"hidden\" name=\"token\" value=\"" (&view.page.token)
         "\"><fieldset><legend>Select the environments to approve or reject</legend>");
     for environment in pending {
