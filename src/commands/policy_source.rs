@@ -70,7 +70,7 @@ pub(super) async fn in_force(
             .log("neither base nor commit of this run is known: the built-in defaults are in force");
         return Ok(context.settings(&[], flags)?);
     };
-    let short = commit.get(..11).unwrap_or(&commit);
+    let short = crate::race::short_sha(&commit);
     let mut files = Vec::new();
     for (name, _) in FILES {
         let path = format!("policies/{name}");

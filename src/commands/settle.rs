@@ -251,7 +251,7 @@ impl Settling<'_> {
         let Published { stands, written } = published;
         let (check, output) = (&self.policy.check, &self.context.output);
         let word = stands.mark.map_or("unknown", Mark::word);
-        let short = self.run.head_sha.get(..11).unwrap_or(&self.run.head_sha);
+        let short = crate::race::short_sha(&self.run.head_sha);
         let of = AttemptId::of_url(&stands.target_url).unwrap_or(self.ours);
         if of != self.ours {
             let AttemptId { run, attempt } = of;

@@ -97,7 +97,7 @@ impl Subject {
                 return Ok((id, None));
             }
         }
-        let short = head_sha.get(..11).unwrap_or(&head_sha);
+        let short = crate::race::short_sha(&head_sha);
         Err(Failure::new(Exit::NotFound, format!("no run of commit {short} has a branch of the race")).help(
             "name the run itself, by its number or URL; the newest ten runs of the commit were looked at",
         ))

@@ -29,7 +29,7 @@ pub use contender::{Contender, State};
 pub use decide::decide;
 pub use mirror::{HeadCheck, mirror};
 pub use names::stands_for;
-pub use reason::{Awaited, Reason, Warning};
+pub use reason::{Awaited, Reason, Warning, short_sha};
 pub use snapshot::{
     Advice, Conclusion, Job, JobStatus, Pending, Protection, Review, ReviewState, Run, Snapshot, SoakProof,
     SoakVerdict, Step, User, UserKind, WithoutSecrets,

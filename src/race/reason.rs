@@ -262,13 +262,13 @@ impl fmt::Display for Reason {
                 join(seen, "and")
             ),
             Self::MirroredSuccess { pull_request, head_sha } => {
-                write!(f, "the head of #{pull_request}, {}, has won", short(head_sha))
+                write!(f, "the head of #{pull_request}, {}, has won", short_sha(head_sha))
             }
             Self::MirroredFailure { pull_request, head_sha, state } => {
-                write!(f, "the check on the head of #{pull_request}, {}, says {state}", short(head_sha))
+                write!(f, "the check on the head of #{pull_request}, {}, says {state}", short_sha(head_sha))
             }
             Self::AwaitingHead { pull_request, head_sha } => {
-                write!(f, "waiting for the check on the head of #{pull_request}, {}", short(head_sha))
+                write!(f, "waiting for the check on the head of #{pull_request}, {}", short_sha(head_sha))
             }
             Self::Cancelled { run: true } => f.write_str("the run was cancelled"),
             Self::Cancelled { run: false } => f.write_str("every branch was cancelled"),
@@ -351,7 +351,8 @@ impl fmt::Display for Warning {
 }
 
 /// The first characters of a SHA, as many as Substrate prints.
-pub(super) fn short(sha: &str) -> &str {
+#[must_use]
+pub fn short_sha(sha: &str) -> &str {
     sha.get(..11).unwrap_or(sha)
 }
 

@@ -150,7 +150,7 @@ fn summary(view: View<'_>, html: &mut Html) {
     }
     html!(html, "</dd></div><div><dt>Status</dt><dd>" (State::of_run(world, run).word())
         "</dd></div><div><dt>Attempt</dt><dd>" (run.attempt) "</dd></div><div><dt>Commit</dt><dd><code>"
-        (run.head_sha.get(..11).unwrap_or(&run.head_sha)) "</code></dd></div></dl></div>");
+        (crate::race::short_sha(&run.head_sha)) "</code></dd></div></dl></div>");
 }
 
 fn banner(view: View<'_>, html: &mut Html) {
