@@ -48,6 +48,9 @@ fn host(port: u16, user: &str, key: &str) -> Host {
         port,
         user: user.to_owned(),
         host_keys: vec![key.to_owned()],
+        jump: Vec::new(),
+        proxy_command: Vec::new(),
+        groups: Vec::new(),
     }
 }
 

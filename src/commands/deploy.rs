@@ -7,7 +7,7 @@ use tokio::time::{Instant, interval_at};
 
 use crate::cli::{Deploy, Format};
 use crate::config::Secret;
-use crate::deploy::{Command, HostPlan, Plan, Values, plan, quoted};
+use crate::deploy::{Change, Command, HostPlan, Plan, Values, plan, quoted};
 use crate::exit::Exit;
 use crate::policy::{self, Host, duration::rounded};
 use crate::report::{Paint, inert_lines};
@@ -39,6 +39,7 @@ pub(super) async fn run(arguments: &Deploy, context: &Context) -> Result<Exit, F
     if arguments.plan {
         return print_plan(context, &plan);
     }
+    commands_alone(&policy, &plan)?;
     let key = context.runner.secret(&policy.private_key_env);
     if key.is_none() && context.runner.get("SSH_AUTH_SOCK").is_none() {
         return Err(Failure::new(Exit::Refused, "there is no key to log in with").help(format!(
@@ -87,20 +88,28 @@ fn values(context: &Context) -> Result<(String, Values), Failure> {
 fn print_plan(context: &Context, plan: &Plan) -> Result<Exit, Failure> {
     let written = match context.shared.format {
         Format::Human => context.output.result(&inert_lines(&plan.rendered())),
-        Format::Json => {
-            let commands = |host: &HostPlan| {
-                let commands = host.commands.iter().map(|command| {
-                    let limit = command.time_limit.as_secs_f64();
-                    serde_json::json!({"step": command.step, "argv": command.argv, "time_limit_s": limit})
-                });
-                serde_json::json!({"host": host.host, "commands": commands.collect::<Vec<_>>()})
-            };
-            let hosts: Vec<_> = plan.hosts.iter().map(commands).collect();
-            context.output.json(&serde_json::json!({"hosts": hosts}).to_string())
-        }
+        Format::Json => context.output.json(&plan.json().to_string()),
     };
     written.map_err(|error| Failure::caused(Exit::Internal, "cannot write the plan", &error))?;
     Ok(Exit::Done)
+}
+
+/// What runs a plan does no more yet than commands in order, reached straight away.
+fn commands_alone(policy: &policy::Deploy, plan: &Plan) -> Result<(), Failure> {
+    let steps = plan.hosts().flat_map(|host| &host.steps);
+    let mut uploads = steps.filter(|step| matches!(step.change, Change::Upload(_)));
+    let missing = if let Some(step) = uploads.next() {
+        format!("step `{}`: this version does not upload", step.name)
+    } else if !plan.secrets().is_empty() {
+        "this version does not deliver secrets".to_owned()
+    } else if policy.hosts.iter().any(|host| !host.jump.is_empty() || !host.proxy_command.is_empty()) {
+        "this version does not pass jump hosts and proxy commands".to_owned()
+    } else if plan.hosts().any(|host| !host.ready.is_empty()) {
+        "this version does not check whether a host is ready".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(Exit::Invalid, missing).help("`race deploy --plan` shows the plan"))
 }
 
 fn report(context: &Context, sha: &str, hosts: &[String]) -> Result<Exit, Failure> {
@@ -126,7 +135,7 @@ struct Deployment<'c> {
 
 impl Deployment<'_> {
     async fn run(&mut self, plan: &Plan) -> Result<(), Failure> {
-        for (host, commands) in self.policy.hosts.iter().zip(&plan.hosts) {
+        for (host, commands) in self.policy.hosts.iter().zip(plan.hosts()) {
             self.context.output.group(&format!("deploy on {}", host.name));
             let ended = self.one_host(host, commands).await;
             self.context.output.end_group();
@@ -142,7 +151,11 @@ impl Deployment<'_> {
             .await
             .map_err(|error| failure(&error))?;
         let mut ended = Ok(());
-        for command in &plan.commands {
+        let commands = plan.steps.iter().filter_map(|step| match &step.change {
+            Change::Command(command) => Some(command),
+            Change::Upload(_) => None,
+        });
+        for command in commands {
             ended = self.one_step(&host.name, &connection, command).await;
             if ended.is_err() {
                 break;
@@ -154,7 +167,7 @@ impl Deployment<'_> {
 
     async fn one_step(&self, host: &str, connection: &Connection, command: &Command) -> Result<(), Failure> {
         let output = &self.context.output;
-        let Command { step, argv, time_limit } = command;
+        let Command { name: step, argv, time_limit, .. } = command;
         let most = rounded(*time_limit);
         output.log_painted(Paint::Dim, &format!("{host} $ {}", quoted(argv)));
         let relay = |_, line: &str| output.log(&format!("{host} | {line}"));
@@ -183,8 +196,7 @@ impl Deployment<'_> {
     fn message(&self, what: &str, plan: &Plan) -> String {
         let list = |hosts: &[&str]| if hosts.is_empty() { "none".to_owned() } else { hosts.join(", ") };
         let done: Vec<&str> = self.done.iter().map(String::as_str).collect();
-        let untouched: Vec<&str> =
-            plan.hosts.iter().skip(done.len() + 1).map(|host| host.host.as_str()).collect();
+        let untouched: Vec<&str> = plan.hosts().skip(done.len() + 1).map(|host| host.host.as_str()).collect();
         format!("{what}; {NOT_UNDONE} (hosts deployed: {}; not touched: {})", list(&done), list(&untouched))
     }
 }

@@ -6,9 +6,10 @@ mod deployment;
 pub mod duration;
 mod monitoring;
 mod race;
+pub mod words;
 
 pub use check::{Problem, Severity, check};
-pub use deployment::{Deploy, Host, Step};
+pub use deployment::{AfterUndo, Collect, Deploy, Host, Jump, Ready, ReadyWhen, Source, Step, Upload, Work};
 pub use monitoring::{Monitor, Node, Quorum, Stall};
 pub use race::{BothApproved, Branch, OnBranchFailure, Polling, Proof, Rules, Selection};
 

@@ -235,6 +235,9 @@ mod tests {
             port: 2222,
             user: "deploy".to_owned(),
             host_keys: host_keys.iter().map(|key| (*key).to_owned()).collect(),
+            jump: Vec::new(),
+            proxy_command: Vec::new(),
+            groups: Vec::new(),
         }
     }
 
