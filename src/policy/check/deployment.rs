@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn keys_are_pinned_by_the_policy_or_by_a_variable() {
         let none = ("/host/0/host_keys", json!([]));
-        assert_eq!(found(&[none.clone()]), []);
+        assert_eq!(found(std::slice::from_ref(&none)), []);
         let of = |key: &str| (key.to_owned(), Severity::Error);
         assert_eq!(found(&[none, ("/known_hosts_env", Value::Null)]), [of("deploy.host.0.host_keys")]);
         let jump = [("/jump/0/host_keys", json!([])), ("/known_hosts_env", Value::Null)];
