@@ -83,21 +83,34 @@ impl Lease {
         if schema != SCHEMA {
             return Err(LeaseError::Shape("another schema".to_owned()));
         }
-        let is_repository =
-            |text: &str| text.split_once('/').is_some_and(|(a, b)| words::is_name(a) && words::is_name(b));
+        lease.valid()
+    }
+
+    /// The lease, where every value of it can be right: what is not is not read
+    /// back from a host either.
+    ///
+    /// # Errors
+    ///
+    /// Names the value that cannot be right.
+    pub fn valid(self) -> Result<Self, LeaseError> {
+        let is_part = |text: &str| {
+            !text.is_empty()
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        };
+        let is_repository = |text: &str| text.split_once('/').is_some_and(|(a, b)| is_part(a) && is_part(b));
         let is_url = |text: &str| text.starts_with("https://") || text.starts_with("http://");
         for (what, valid) in [
-            ("id", words::is_name(&lease.id)),
-            ("repository", is_repository(&lease.repository)),
-            ("sha", is_sha(&lease.sha)),
-            ("person", words::is_title(&lease.person)),
-            ("url", lease.url.as_deref().is_none_or(|url| words::is_title(url) && is_url(url))),
+            ("id", words::is_name(&self.id)),
+            ("repository", is_repository(&self.repository)),
+            ("sha", is_sha(&self.sha)),
+            ("person", words::is_title(&self.person)),
+            ("url", self.url.as_deref().is_none_or(|url| words::is_title(url) && is_url(url))),
         ] {
             if !valid {
                 return Err(LeaseError::Value(what));
             }
         }
-        Ok(lease)
+        Ok(self)
     }
 
     /// The same lease where a host says at `now` that it ends in `remaining`.
@@ -174,6 +187,8 @@ mod tests {
             )
         );
         assert_eq!(Lease::parse(&format!("{line}\n")), Ok(lease()));
+        let hidden = Lease { repository: "acme/.github".to_owned(), ..lease() };
+        assert_eq!(Lease::parse(&hidden.line()), Ok(hidden));
     }
 
     #[test]
@@ -212,5 +227,23 @@ mod tests {
         let renewed = lease().with_remaining(now, Duration::from_mins(5));
         assert_eq!(renewed.to_string(), "run 7 attempt 1 of alice (sha 0123456789a), until 12:34 UTC");
         assert_eq!(lease().with_remaining(now, Duration::MAX).expires_at, Timestamp::MAX);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_valid_is_one_line_and_reads_back(
+            person in "\\PC{0,30}", id in "[a-z0-9.-]{0,8}", url in proptest::option::of("https://\\PC{0,9}"),
+        ) {
+            if let Ok(lease) = (Lease { person, id, url, ..lease() }).valid() {
+                let line = lease.line();
+                proptest::prop_assert!(!line.chars().any(char::is_control), "{line:?}");
+                proptest::prop_assert_eq!(Lease::parse(&line), Ok(lease));
+            }
+        }
+
+        #[test]
+        fn no_line_of_a_host_is_too_much(line in "[\\{\"a-z:, ]{0,60}|\\PC{0,60}") {
+            proptest::prop_assert!(Lease::parse(&line).is_err());
+        }
     }
 }

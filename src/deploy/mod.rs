@@ -10,6 +10,8 @@ mod quote;
 mod record;
 mod render;
 mod template;
+#[cfg(test)]
+mod tests;
 mod undo;
 
 pub use command::Command;

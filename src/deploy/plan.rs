@@ -16,7 +16,7 @@ const COLLECTED: &str = "10485760";
 pub struct Plan {
     /// The hosts, wave by wave, in the policy's order. No wave is empty.
     pub waves: Vec<Vec<HostPlan>>,
-    /// The first wave is the canary's.
+    /// The first wave is a canary: others follow it.
     pub canary: bool,
 }
 
@@ -148,7 +148,8 @@ pub fn plan(policy: &Deploy, values: &Values) -> Result<Plan, PlanError> {
     while later.peek().is_some() {
         waves.push(later.by_ref().take(policy.max_parallel.max(1)).collect());
     }
-    Ok(Plan { waves, canary: canary > 0 })
+    let canary = canary > 0 && waves.len() > 1;
+    Ok(Plan { waves, canary })
 }
 
 fn host_plan(policy: &Deploy, host: &Host, values: &Values) -> Result<HostPlan, PlanError> {

@@ -90,7 +90,8 @@ fn of_host(text: &mut String, host: &HostPlan) {
                     let _ = write!(what, ", its version contains `{version}`");
                 }
                 if *min_peers > 0 {
-                    let _ = write!(what, ", it has at least {min_peers} peers");
+                    let peers = if *min_peers == 1 { "peer" } else { "peers" };
+                    let _ = write!(what, ", it has at least {min_peers} {peers}");
                 }
                 what
             }
