@@ -8,6 +8,7 @@ mod openapi;
 
 mod alike;
 mod choose;
+mod dispatched;
 mod inspect;
 mod policy;
 mod reruns;
