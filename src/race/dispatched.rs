@@ -6,7 +6,7 @@
 //! target must be a dispatched run of the same workflow, from the base's own ref,
 //! that names this very commit; and that run is judged anew by the same rules.
 
-use super::reason::Reason;
+use super::reason::{Reason, Warning};
 use super::settle::{AttemptId, Mark, Posted};
 use super::verdict::{Outcome, Verdict};
 
@@ -55,16 +55,28 @@ impl Wanted {
     /// Whether a run of that origin was dispatched for us.
     #[must_use]
     pub fn is(&self, origin: &Origin) -> bool {
-        let Self { pull_request, head_sha, .. } = self;
         let file = origin.workflow.split('@').next().unwrap_or_default();
-        let before = origin.title.strip_suffix(&format!("#{pull_request} at {head_sha}"));
-        origin.event == "workflow_dispatch"
+        origin.event == DISPATCH
             && !self.workflow.is_empty()
             && file == self.workflow
             && self.refs.contains(&origin.started_on)
-            && !head_sha.is_empty()
-            && before.is_some_and(|before| before.is_empty() || before.ends_with(' '))
+            && subject_of(&origin.title) == Some((self.pull_request, self.head_sha.as_str()))
     }
+}
+
+/// The event that starts a run by hand.
+pub const DISPATCH: &str = "workflow_dispatch";
+
+/// The pull request and the commit that a dispatched run's title ends with. The API
+/// tells the inputs of a run nowhere else.
+#[must_use]
+pub fn subject_of(title: &str) -> Option<(u64, &str)> {
+    let (before, sha) = title.rsplit_once(" at ")?;
+    let number = before.rsplit(' ').next()?.strip_prefix('#')?;
+    let is_whole = [40, 64].contains(&sha.len())
+        && sha.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    (is_whole && number.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| Some((number.parse().ok()?, sha)))?
 }
 
 /// A dispatched run that was found to be for us.
@@ -129,5 +141,10 @@ pub fn beside(own: Verdict, dispatched: Dispatched) -> Verdict {
             Reason::AwaitingDispatched { run, url, here: Box::new(own.reason) }
         }
     };
-    Verdict { reason, ..own }
+    let mut verdict = Verdict { reason, ..own };
+    if verdict.outcome() == Outcome::Won {
+        // What it advises has been done.
+        verdict.warnings.retain(|warning| !matches!(warning, Warning::WithoutSecrets { .. }));
+    }
+    verdict
 }

@@ -36,6 +36,9 @@ pub struct Arguments {
     /// What goes wrong
     #[arg(long, value_enum)]
     pub fault: Option<Fault>,
+    /// The pull request comes from a fork: a run is dispatched for it, and reviewed there
+    #[arg(long)]
+    pub fork: bool,
     /// Run this workflow instead of the shipped one
     #[arg(long, value_name = "FILE")]
     pub workflow: Option<PathBuf>,

@@ -1,6 +1,8 @@
 //! What a fork's run believes of a dispatched one, and what it makes of it.
 
-use testnet_deployer::race::dispatched::{Dispatched, Origin, Progress, Wanted, beside, progress_of, wants_judging};
+use testnet_deployer::race::dispatched::{
+    Dispatched, Origin, Progress, Wanted, beside, progress_of, wants_judging,
+};
 use testnet_deployer::race::settle::{AttemptId, Mark, Posted};
 use testnet_deployer::race::{Reason, Verdict};
 
@@ -45,7 +47,7 @@ fn only_a_run_that_was_dispatched_for_this_commit_from_the_base_is_believed() {
         title: format!("testnet-deployer for #12 at {SHA}"),
     };
     type Bend = fn(&mut Origin);
-    let cases: [(Bend, bool); 14] = [
+    let cases: [(Bend, bool); 17] = [
         (|_| {}, true),
         (|origin| origin.workflow.push_str("@main"), true),
         (|origin| origin.started_on = "release".to_owned(), true),
@@ -60,6 +62,9 @@ fn only_a_run_that_was_dispatched_for_this_commit_from_the_base_is_believed() {
         (|origin| origin.title = format!("testnet-deployer for #112 at {SHA}"), false),
         (|origin| origin.title = format!("testnet-deployer for #12 at {}", SHA.replace('1', "2")), false),
         (|origin| origin.title.push_str(" and more"), false),
+        (|origin| origin.title = format!("Mention #12 at {SHA} at last"), false),
+        (|origin| origin.title = format!("testnet-deployer for #+12 at {SHA}"), false),
+        (|origin| origin.title = "testnet-deployer for #12 at ".to_owned(), false),
     ];
     for (bend, believed) in cases {
         let mut origin = true_one();
@@ -83,13 +88,18 @@ fn a_status_is_only_where_to_look() {
         (Some(Mark::Failure), false, Progress::Ended),
         (Some(Mark::Error), false, Progress::Ended),
     ] {
-        assert_eq!((wants_judging(&posted(mark)), progress_of(&posted(mark))), (judged, progress), "{mark:?}");
+        assert_eq!(
+            (wants_judging(&posted(mark)), progress_of(&posted(mark))),
+            (judged, progress),
+            "{mark:?}"
+        );
     }
 }
 
 #[test]
 fn our_own_verdict_beside_a_dispatched_run_for_every_pair() {
-    let won = || Reason::BranchSucceeded { branch: "testnet".to_owned(), approved_by: vec!["alice".to_owned()] };
+    let won =
+        || Reason::BranchSucceeded { branch: "testnet".to_owned(), approved_by: vec!["alice".to_owned()] };
     let lost = || Reason::AllRejected { branches: Vec::new(), rejected_by: Vec::new() };
     let void = || Reason::EnvironmentOpen { branch: "null".to_owned(), environment: "null".to_owned() };
     let open = || Reason::AwaitingJobs { branches: Vec::new() };
@@ -123,7 +133,10 @@ fn our_own_verdict_beside_a_dispatched_run_for_every_pair() {
             let dispatched = Dispatched { run: 7, url: PAGE.to_owned(), state: there.clone() };
             let verdict = beside(Verdict::unknown(own.clone()), dispatched);
             assert_eq!(verdict.reason.code(), expected, "{own_word} beside {there_word}");
-            assert!(*own_word == "won" || verdict.reason.winner().is_none(), "{own_word} beside {there_word}");
+            assert!(
+                *own_word == "won" || verdict.reason.winner().is_none(),
+                "{own_word} beside {there_word}"
+            );
         }
     }
 }
