@@ -13,8 +13,6 @@ use crate::race::settle::{AttemptId, Posted};
 use crate::race::{Outcome, Run, Warning};
 
 use super::observe::{Look, Race};
-use super::{Context, Failure, connect};
-
 /// Looks for the run that was dispatched in our stead.
 pub(super) struct Beside {
     wanted: Wanted,
@@ -25,9 +23,9 @@ pub(super) struct Beside {
     last: Option<Posted>,
 }
 
-/// Who judges a run, and the one that is being judged.
+/// The run that is judged.
+#[derive(Default)]
 struct Judge {
-    client: Option<Client>,
     race: Option<(AttemptId, Box<Race>)>,
     looks: u32,
 }
@@ -39,11 +37,9 @@ const FULL_LOOKS: u32 = 3;
 impl Beside {
     /// For a pull request's run; it asks for nothing before it is looked at. `None`
     /// where it is not known what to look for.
-    pub(super) async fn of(context: &Context, event: &Event, run: &Run) -> Result<Option<Self>, Failure> {
-        let Some(wanted) = wanted(&context.runner, event, run) else { return Ok(None) };
-        let client = Some(connect::client(context, None).await?);
-        let judge = Judge { client, race: None, looks: 0 };
-        Ok(Some(Self { wanted, judge, known: BTreeMap::new(), last: None }))
+    pub(super) fn of(runner: &Runner, event: &Event, run: &Run) -> Option<Self> {
+        let wanted = wanted(runner, event, run)?;
+        Some(Self { wanted, judge: Judge::default(), known: BTreeMap::new(), last: None })
     }
 
     /// Our own look, with what the dispatched run came to.
@@ -104,7 +100,7 @@ impl Beside {
             return Ok(None);
         }
         let state = match wants_judging(status) {
-            true => self.judge.judge(attempt, &self.wanted, policy, now).await?,
+            true => self.judge.judge(attempt, client, &self.wanted, policy, now).await?,
             false => progress_of(status),
         };
         let url = self.wanted.page_of(attempt);
@@ -116,15 +112,14 @@ impl Judge {
     async fn judge(
         &mut self,
         attempt: AttemptId,
+        client: &Client,
         wanted: &Wanted,
         policy: &Policy,
         now: Timestamp,
     ) -> Result<Progress, ApiError> {
         if self.race.as_ref().is_none_or(|(judged, _)| *judged != attempt) {
-            let before = self.race.take().map(|(_, race)| race.into_client());
-            let Some(client) = before.or_else(|| self.client.take()) else { return Ok(Progress::Pending) };
             let event = Event { pull_request: Some(wanted.pull_request), ..Event::default() };
-            let reader = Reader::new(client, attempt.run, Some(attempt.attempt))
+            let reader = Reader::new(client.another(), attempt.run, Some(attempt.attempt))
                 .about(Some(wanted.head_sha.clone()), &event);
             self.race = Some((attempt, Box::new(Race::of(reader, policy))));
             self.looks = 0;

@@ -105,11 +105,6 @@ impl Race {
         Self { reader, own_jobs: vec![policy.check.clone()], soaks: Vec::new(), beside: None }
     }
 
-    /// The client, when there is nothing more to be read.
-    pub(super) fn into_client(self) -> Client {
-        self.reader.into_client()
-    }
-
     /// A job of this name is ours as well: that it goes on keeps no branch from
     /// being given up.
     pub(super) fn with_own_job(mut self, name: Option<&str>) -> Self {

@@ -107,8 +107,7 @@ impl<'c> Start<'c> {
             let reader = Reader::new(client, run.id, Some(run.attempt)).about(event.head_sha.clone(), event);
             let race =
                 Race::new(reader, &policy, arguments.checkpoint.as_deref()).map_err(Ending::Failure)?;
-            let beside = Beside::of(context, event, run).await.map_err(Ending::Failure)?;
-            Observer::Race(race.beside(beside))
+            Observer::Race(race.beside(Beside::of(&context.runner, event, run)))
         };
         let waiting = Waiting {
             context,

@@ -92,12 +92,6 @@ impl Reader {
         &mut self.client
     }
 
-    /// The client, when there is nothing more to be read.
-    #[must_use]
-    pub fn into_client(self) -> Client {
-        self.client
-    }
-
     /// Reads the job list, and what `depth` asks for beside it; `now` stands in for
     /// GitHub's clock where an answer does not tell the time.
     ///

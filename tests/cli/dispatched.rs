@@ -3,21 +3,21 @@
 
 use serde_json::{Value, json};
 use testnet_deployer::rehearsal::github::Token;
-use testnet_deployer::rehearsal::world::{Conclusion, Review, ReviewState, World};
+use testnet_deployer::rehearsal::world::{Conclusion, ReviewState};
 
 use crate::scene::{Ended, Running, Scene, start};
 
-const CHECK: &str = "testnet-deployer";
+pub(crate) const CHECK: &str = "testnet-deployer";
 
 /// The run that a maintainer dispatched.
-struct Dispatched {
-    run: u64,
+pub(crate) struct Dispatched {
+    pub(crate) run: u64,
     testnet: u64,
     null: u64,
 }
 
 /// A fork's pull request, and tokens as the shipped workflow gives them.
-fn scene() -> Scene {
+pub(crate) fn scene() -> Scene {
     let scene = Scene::of_fork();
     scene.github.revoke("ghs_workflow");
     scene.github.admit(Token::of_workflow("ghs_workflow", &["actions", "contents", "statuses"]));
@@ -26,12 +26,12 @@ fn scene() -> Scene {
     scene
 }
 
-fn title(scene: &Scene) -> String {
+pub(crate) fn title(scene: &Scene) -> String {
     format!("{CHECK} for #{} at {}", scene.pull_request, scene.head_sha)
 }
 
 /// A run is dispatched: its gates wait, its check runs.
-fn dispatch(scene: &Scene, title: &str) -> Dispatched {
+pub(crate) fn dispatch(scene: &Scene, title: &str) -> Dispatched {
     scene.github.change(|world, now| {
         let run = world.dispatch_run("dora", title, now);
         let testnet = world.submit_job(run, "testnet", Some("testnet"), now);
@@ -71,7 +71,7 @@ fn settle(scene: &Scene, run: u64) -> Ended {
 }
 
 /// Approves a gate of the dispatched run, and ends its job.
-fn approve(scene: &Scene, dispatched: &Dispatched, name: &str, conclusion: Conclusion) {
+pub(crate) fn approve(scene: &Scene, dispatched: &Dispatched, name: &str, conclusion: Conclusion) {
     let Dispatched { run, testnet, null } = *dispatched;
     let job = if name == "testnet" { testnet } else { null };
     scene.github.change(|world, now| {
@@ -109,7 +109,7 @@ fn states(scene: &Scene) -> Vec<String> {
     scene.github.read(|world| world.statuses.iter().map(|status| status.state.clone()).collect())
 }
 
-fn asked(scene: &Scene, part: &str) -> usize {
+pub(crate) fn asked(scene: &Scene, part: &str) -> usize {
     scene.exchanges().iter().filter(|exchange| exchange.path.contains(part)).count()
 }
 
@@ -212,74 +212,6 @@ fn a_dispatched_run_that_lost_changes_nothing() {
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
     assert_eq!(scene.verdict()["winner"], "null");
     scene.exchanges();
-}
-
-/// Somebody's success on the commit, leading to a run that is almost what it must be.
-fn forge(scene: &Scene, url: &str) {
-    scene.github.change(|world, now| {
-        world.set_status(&scene.head_sha, CHECK, "success", Some(url), "mallory", now);
-    });
-}
-
-#[test]
-fn a_forged_status_is_not_believed() {
-    type Bend = fn(&mut World, u64);
-    let bends: [(&str, Bend); 8] = [
-        ("another workflow", |world, run| {
-            world.run_mut(run).unwrap().workflow_path = ".github/workflows/other.yml".to_owned();
-        }),
-        ("another event", |world, run| world.run_mut(run).unwrap().event = "push".to_owned()),
-        ("another ref", |world, run| world.run_mut(run).unwrap().head_ref = Some("evil".to_owned())),
-        ("another commit", |world, run| {
-            world.run_mut(run).unwrap().title = Some(format!("{CHECK} for #12 at {}", "1".repeat(40)));
-        }),
-        ("no title", |world, run| world.run_mut(run).unwrap().title = None),
-        ("nobody approved", |world, run| world.run_mut(run).unwrap().reviews.clear()),
-        ("a bot approved", |world, run| {
-            let review = Review {
-                environments: vec!["testnet".to_owned()],
-                state: ReviewState::Approved,
-                user: "github-actions[bot]".to_owned(),
-                comment: String::new(),
-            };
-            world.run_mut(run).unwrap().reviews = vec![review];
-        }),
-        ("the job failed", |world, run| {
-            let jobs = world.jobs.iter_mut().filter(|job| job.run == run && job.name == "testnet");
-            jobs.for_each(|job| job.conclusion = Some(Conclusion::Failure));
-        }),
-    ];
-    for (name, bend) in bends {
-        let scene = scene();
-        let dispatched = dispatch(&scene, &title(&scene));
-        approve(&scene, &dispatched, "testnet", Conclusion::Success);
-        scene.github.change(|world, _| bend(world, dispatched.run));
-        let server = scene.github.server_url().to_owned();
-        forge(&scene, &format!("{server}/octo-org/chain/actions/runs/{}/attempts/1", dispatched.run));
-        let ended = scene.wait(&["--deadline", "1s"]).end();
-        assert_eq!(ended.code, 12, "{name}: {}{}", ended.stdout, ended.stderr);
-        scene.exchanges();
-    }
-}
-
-#[test]
-fn a_status_that_leads_elsewhere_is_not_even_looked_at() {
-    let scene = scene();
-    let dispatched = dispatch(&scene, &title(&scene));
-    approve(&scene, &dispatched, "testnet", Conclusion::Success);
-    let (server, run) = (scene.github.server_url().to_owned(), dispatched.run);
-    for url in [
-        format!("https://example.com/octo-org/chain/actions/runs/{run}/attempts/1"),
-        format!("{server}/mallory/chain/actions/runs/{run}/attempts/1"),
-        format!("{server}/octo-org/chain/actions/runs/{run}"),
-        format!("{server}/octo-org/chain/actions/runs/../runs/{run}/attempts/1"),
-        "https://example.com/".to_owned(),
-    ] {
-        forge(&scene, &url);
-        let ended = scene.wait(&["--deadline", "1s"]).end();
-        assert_eq!(ended.code, 12, "{url}: {}{}", ended.stdout, ended.stderr);
-    }
-    assert_eq!(asked(&scene, &format!("/runs/{run}")), 0);
 }
 
 #[test]
@@ -416,6 +348,7 @@ fn what_it_costs() {
     let charged = statuses.iter().filter(|status| **status != 304).count();
     // Nothing there, then pending or success, or both.
     assert!((2..=3).contains(&charged), "{statuses:?}");
+    // Where it comes from, and what it has won by; `settle` itself looked twice.
     let origin = format!("/runs/{}/attempts/1", dispatched.run);
-    assert!(asked(&scene, &origin) <= 8, "{:?}", asked(&scene, &origin));
+    assert!(asked(&scene, &origin) <= 4, "{:?}", asked(&scene, &origin));
 }

@@ -9,6 +9,7 @@ mod openapi;
 mod alike;
 mod choose;
 mod dispatched;
+mod forged;
 mod inspect;
 mod policy;
 mod reruns;
