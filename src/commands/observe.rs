@@ -90,7 +90,7 @@ pub(super) struct Race {
     own_jobs: Vec<String>,
     soaks: Vec<SoakProof>,
     /// Where the run gets no secrets: the run that was dispatched in its stead.
-    beside: Option<Beside>,
+    beside: Option<Box<Beside>>,
 }
 
 impl Race {
@@ -114,7 +114,7 @@ impl Race {
 
     /// A run without secrets takes over the verdict of what was dispatched for it.
     pub(super) fn beside(mut self, beside: Option<Beside>) -> Self {
-        self.beside = beside;
+        self.beside = beside.map(Box::new);
         self
     }
 

@@ -163,8 +163,12 @@ fn warnings(policy: &Policy, snapshot: &Snapshot, branches: &[Contender], ruling
         && !matches!(ruling, Ruling::Won(_))
     {
         let left = policy.branches.iter().filter(|branch| branch.spares_testnet);
-        warnings
-            .push(Warning::WithoutSecrets { why, left: left.map(|branch| branch.name.clone()).collect() });
+        warnings.push(Warning::WithoutSecrets {
+            why,
+            left: left.map(|branch| branch.name.clone()).collect(),
+            pull_request: snapshot.run.pull_request,
+            head_sha: snapshot.run.head_sha.clone(),
+        });
     }
     if !policy.rules.require_review {
         warnings.push(Warning::ReviewNotRequired);

@@ -332,7 +332,7 @@ pub enum Warning {
     /// The selection took this branch out of the race.
     Excluded { branch: String },
     /// Only these branches can win, because a testnet cannot be reached from here.
-    WithoutSecrets { why: WithoutSecrets, left: Vec<String> },
+    WithoutSecrets { why: WithoutSecrets, left: Vec<String>, pull_request: Option<u64>, head_sha: String },
     /// A dispatched run would not be seen from here.
     DispatchedUnseen { permission: &'static str },
 }
@@ -350,21 +350,24 @@ impl fmt::Display for Warning {
             Self::Excluded { branch } => {
                 write!(f, "{branch} is excluded: by the criteria this change needs a testnet")
             }
-            Self::WithoutSecrets { why, left } => {
+            Self::WithoutSecrets { why, left, pull_request, head_sha } => {
                 let whose = match why {
                     WithoutSecrets::Fork => "the pull request comes from a fork",
                     WithoutSecrets::Dependabot => "Dependabot opened the pull request",
                 };
+                let left = match left.as_slice() {
+                    [] => "no branch".to_owned(),
+                    left => format!("only {}", join(left, "or")),
+                };
                 write!(
                     f,
-                    "{whose}, and such a run gets no secrets even when approved: {} can win here; to run the \
-                     testnet start the workflow by hand with the pull request's number and head SHA",
-                    if left.is_empty() {
-                        "no branch".to_owned()
-                    } else {
-                        format!("only {}", join(left, "or"))
-                    }
-                )
+                    "{whose}, and such a run gets no secrets even when approved: {left} can win here; to run the \
+                     testnet start the workflow by hand with "
+                )?;
+                match pull_request {
+                    Some(number) => write!(f, "pull_request={number} and sha={head_sha}"),
+                    None => write!(f, "the pull request's number and sha={head_sha}"),
+                }
             }
             Self::DispatchedUnseen { permission } => write!(
                 f,

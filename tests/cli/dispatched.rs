@@ -19,11 +19,15 @@ pub(crate) struct Dispatched {
 /// A fork's pull request, and tokens as the shipped workflow gives them.
 pub(crate) fn scene() -> Scene {
     let scene = Scene::of_fork();
+    admit(&scene);
+    scene
+}
+
+fn admit(scene: &Scene) {
     scene.github.revoke("ghs_workflow");
     scene.github.admit(Token::of_workflow("ghs_workflow", &["actions", "contents", "statuses"]));
     let writes = ["actions", "contents", "checks", "pull_requests", "statuses: write"];
     scene.github.admit(Token::of_workflow("ghs_dispatched", &writes));
-    scene
 }
 
 pub(crate) fn title(scene: &Scene) -> String {
@@ -315,6 +319,27 @@ fn only_a_run_without_secrets_looks_for_a_dispatched_one() {
     scene.approve_and_complete("null", Conclusion::Success);
     assert_eq!(wait.end().code, 0);
     assert_eq!(asked(&scene, "/commits/"), 0);
+}
+
+#[test]
+fn dependabots_run_looks_for_a_dispatched_one_as_well() {
+    let scene = Scene::new();
+    admit(&scene);
+    scene.github.change(|world, _| {
+        let login = world.user("dependabot[bot]").login;
+        world.run_mut(scene.run).unwrap().actor = login;
+    });
+    let wait = wait(&scene);
+    scene.await_readings(1);
+    let dispatched = dispatch(&scene, &title(&scene));
+    approve(&scene, &dispatched, "testnet", Conclusion::Success);
+    assert_eq!(settle(&scene, dispatched.run).code, 0);
+    let ended = wait.end();
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    let told = format!("pull_request={} and sha={}", scene.pull_request, scene.head_sha);
+    assert!(ended.stdout.contains("Dependabot") && ended.stdout.contains(&told), "{}", ended.stdout);
+    assert_eq!(scene.verdict()["reason"]["code"], "dispatched-won");
+    scene.exchanges();
 }
 
 #[test]
