@@ -25,7 +25,7 @@ impl Render<'_> {
         let title = run.title.as_deref().unwrap_or(title);
         let fork =
             run.pull_request.filter(|_| run.from_fork).and_then(|number| self.world.pull_request(number));
-        let author = json!({"name": run.actor, "email": format!("{}@example.com", run.actor)});
+        let author = json!({"name": run.actor, "email": format!("{}@example.com", run.actor.replace(['[', ']'], "-"))});
         json!({
             "id": id,
             "name": run.workflow,
