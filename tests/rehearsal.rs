@@ -130,6 +130,15 @@ fn a_forks_testnet_is_dispatched() {
 }
 
 #[test]
+fn a_forks_own_run_has_no_key_even_when_it_is_approved() {
+    let played = play("--fork=own --approve testnet", 10, "lost", None);
+    let log = std::fs::read_to_string(played.file("testnet.log")).unwrap();
+    assert!(log.contains("TESTNET_SSH_KEY"), "{log}");
+    assert!(!played.file("dispatched").exists());
+    play("--fork=own --approve null", 0, "won", Some("null"));
+}
+
+#[test]
 fn a_fork_whose_dispatched_run_nobody_approves_stays_undecided() {
     let played = play("--fork --approve none --deadline 2s", 12, "undecided", None);
     let text = played.verdict()["reason"]["text"].to_string();

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::config::Runner;
-use crate::github::{ApiError, Client, Depth, Event, Reader, Toll};
+use crate::github::{ApiError, Client, Depth, Event, NewestStatus, Reader, Toll};
 use crate::policy::Policy;
 use crate::race::dispatched::{Dispatched, Progress, Wanted, beside, progress_of, wants_judging};
 use crate::race::settle::{AttemptId, Posted};
 use crate::race::{Outcome, Run, Warning};
 
 use super::observe::{Look, Race};
+
 /// Looks for the run that was dispatched in our stead.
 pub(super) struct Beside {
     wanted: Wanted,
@@ -21,6 +22,9 @@ pub(super) struct Beside {
     /// What was found out of where statuses led to. It does not change.
     known: BTreeMap<AttemptId, bool>,
     last: Option<Posted>,
+    /// How often the token was refused, and for want of what.
+    refusals: u32,
+    lacks: &'static str,
 }
 
 /// The run that is judged.
@@ -29,6 +33,9 @@ struct Judge {
     race: Option<(AttemptId, Box<Race>)>,
     looks: u32,
 }
+
+/// How often it is asked for what is refused, which is counted against the rate limit.
+const REFUSALS: u32 = 3;
 
 /// How often a run that claims to have won is read in full. What it has won by cannot
 /// be missing for long, and a status that lies shall cost nothing.
@@ -39,7 +46,14 @@ impl Beside {
     /// where it is not known what to look for.
     pub(super) fn of(runner: &Runner, event: &Event, run: &Run) -> Option<Self> {
         let wanted = wanted(runner, event, run)?;
-        Some(Self { wanted, judge: Judge::default(), known: BTreeMap::new(), last: None })
+        Some(Self {
+            wanted,
+            judge: Judge::default(),
+            known: BTreeMap::new(),
+            last: None,
+            refusals: 0,
+            lacks: "",
+        })
     }
 
     /// Our own look, with what the dispatched run came to.
@@ -50,15 +64,14 @@ impl Beside {
         policy: &Policy,
         now: Timestamp,
     ) -> Result<Look, ApiError> {
-        let newest = match client.newest_status(&self.wanted.head_sha, &policy.check).await {
-            Ok(newest) => newest,
-            // Then only our own race can be seen, as before there were dispatched runs.
-            Err(ApiError::Forbidden { permission, .. }) => {
+        let newest = match self.newest_status(client, policy).await? {
+            Some(newest) => newest,
+            // Then only our own race can be seen.
+            None => {
                 let mut look = look;
-                look.verdict.warnings.push(Warning::DispatchedUnseen { permission });
+                look.verdict.warnings.push(Warning::DispatchedUnseen { permission: self.lacks });
                 return Ok(look);
             }
-            Err(error) => return Err(error),
         };
         let moved = self.last != newest.status;
         let toll = match (look.toll, newest.toll) {
@@ -76,6 +89,26 @@ impl Beside {
             None => look.verdict,
         };
         Ok(Look { verdict, moved: look.moved || moved, toll, ..look })
+    }
+
+    /// The newest status of the check on our commit; `None` where we may not read it.
+    async fn newest_status(
+        &mut self,
+        client: &mut Client,
+        policy: &Policy,
+    ) -> Result<Option<NewestStatus>, ApiError> {
+        if self.refusals >= REFUSALS {
+            return Ok(None);
+        }
+        match client.newest_status(&self.wanted.head_sha, &policy.check).await {
+            Ok(newest) => Ok(Some(newest)),
+            Err(ApiError::Forbidden { permission, .. }) => {
+                self.refusals += 1;
+                self.lacks = permission;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The run behind a status, where that is one that we may believe.

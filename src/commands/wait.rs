@@ -107,7 +107,11 @@ impl<'c> Start<'c> {
             let reader = Reader::new(client, run.id, Some(run.attempt)).about(event.head_sha.clone(), event);
             let race =
                 Race::new(reader, &policy, arguments.checkpoint.as_deref()).map_err(Ending::Failure)?;
-            Observer::Race(race.beside(Beside::of(&context.runner, event, run)))
+            let beside = Beside::of(&context.runner, event, run);
+            if event.from_fork && beside.is_none() {
+                context.output.log("a run dispatched for this commit would not be seen: GITHUB_WORKFLOW_REF names no workflow of this repository");
+            }
+            Observer::Race(race.beside(beside))
         };
         let waiting = Waiting {
             context,

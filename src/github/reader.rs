@@ -181,7 +181,7 @@ impl Reader {
         let run: model::Run = self.client.get(&path).await?;
         // A dispatched run is of the default branch's commit, and about another one.
         let dispatched = (run.event == DISPATCH).then(|| subject_of(&run.display_title)).flatten();
-        let (about, sha) = dispatched.map(|(number, sha)| (number, sha.to_owned())).unzip();
+        let (about, sha) = dispatched.unzip();
         Ok(Run {
             without_secrets: run.without_secrets().or(self.from_fork.then_some(WithoutSecrets::Fork)),
             id: run.id,

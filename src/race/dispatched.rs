@@ -60,7 +60,7 @@ impl Wanted {
             && !self.workflow.is_empty()
             && file == self.workflow
             && self.refs.contains(&origin.started_on)
-            && subject_of(&origin.title) == Some((self.pull_request, self.head_sha.as_str()))
+            && subject_of(&origin.title) == Some((self.pull_request, self.head_sha.clone()))
     }
 }
 
@@ -70,13 +70,16 @@ pub const DISPATCH: &str = "workflow_dispatch";
 /// The pull request and the commit that a dispatched run's title ends with. The API
 /// tells the inputs of a run nowhere else.
 #[must_use]
-pub fn subject_of(title: &str) -> Option<(u64, &str)> {
+pub fn subject_of(title: &str) -> Option<(u64, String)> {
     let (before, sha) = title.rsplit_once(" at ")?;
     let number = before.rsplit(' ').next()?.strip_prefix('#')?;
-    let is_whole = [40, 64].contains(&sha.len())
-        && sha.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    (is_whole && number.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| Some((number.parse().ok()?, sha)))?
+    let is_sha = [40, 64].contains(&sha.len()) && sha.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_sha || !is_number {
+        return None;
+    }
+    // GitHub writes SHAs small; who dispatches may not.
+    Some((number.parse().ok()?, sha.to_ascii_lowercase()))
 }
 
 /// A dispatched run that was found to be for us.

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::arguments::Fault;
+use super::arguments::{Fault, Fork};
 use super::desk;
 use super::github::{self, Trouble};
 use super::page::ToldEnding;
@@ -57,7 +57,7 @@ pub(super) async fn play(
 ) -> io::Result<u8> {
     let mut signals = Signals::listen()?;
     let stage = Stage::raise(scenario, keep).await?;
-    let own = Staged::pull_requests_own(&stage, !scenario.fork).await?;
+    let own = Staged::pull_requests_own(&stage, scenario.fork.is_none()).await?;
     let mut play = Play::begin(scenario, workflow, &stage, own, output)?;
     let ending = play.until_the_end(&mut signals).await;
     let told = match &ending {
@@ -169,7 +169,7 @@ impl<'a> Play<'a> {
 
     /// A maintainer dispatches a run once the check of the fork's own run waits.
     async fn dispatch_for_a_fork(&mut self) -> io::Result<()> {
-        if !self.scenario.fork || self.dispatched.is_some() || !self.stage.github.was_asked("/jobs") {
+        if !self.dispatches() || self.dispatched.is_some() || !self.stage.github.was_asked("/jobs") {
             return Ok(());
         }
         let staged = Staged::dispatched(self.stage, self.workflow).await?;
@@ -177,6 +177,10 @@ impl<'a> Play<'a> {
         self.show.say(&format!("{REVIEWER}: looked at #{number}, dispatches run {} for its head", staged.id));
         self.dispatched = Some(Runner::new(self.workflow, self.stage, staged)?);
         Ok(())
+    }
+
+    fn dispatches(&self) -> bool {
+        self.scenario.fork == Some(Fork::Dispatched)
     }
 
     /// The runner of the run that is reviewed.
@@ -187,7 +191,7 @@ impl<'a> Play<'a> {
     /// The reviewer answers once `race wait` has begun to look.
     fn review_what_waits(&mut self) {
         let run = self.reviewed_runner().staged().id;
-        let is_missing = self.scenario.fork && self.dispatched.is_none();
+        let is_missing = self.dispatches() && self.dispatched.is_none();
         if self.reviewed || is_missing || !self.stage.github.was_asked(&format!("/runs/{run}/jobs")) {
             return;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, ValueEnum as _};
 
-use super::arguments::{Approve, Arguments, Contender, Fault};
+use super::arguments::{Approve, Arguments, Contender, Fault, Fork};
 use super::world::ReviewState;
 
 /// When `race wait` gives up where nobody approves.
@@ -35,8 +35,8 @@ pub struct Scenario {
     pub port: u16,
     /// What goes wrong.
     pub fault: Option<Fault>,
-    /// Whether the pull request comes from a fork, and its testnet is dispatched.
-    pub fork: bool,
+    /// Where the pull request comes from a fork: which of its runs is reviewed.
+    pub fork: Option<Fork>,
 }
 
 impl TryFrom<&Arguments> for Scenario {
@@ -46,7 +46,7 @@ impl TryFrom<&Arguments> for Scenario {
         let conflict = |message: String| Arguments::command().error(ErrorKind::ArgumentConflict, message);
         let asked = arguments.approve.is_some() || !arguments.reject.is_empty();
         let by_hand = !asked && arguments.fault.is_none();
-        if arguments.fork && (by_hand || arguments.fault.is_some()) {
+        if arguments.fork.is_some() && (by_hand || arguments.fault.is_some()) {
             return Err(conflict("`--fork` goes with `--approve` or `--reject`".to_owned()));
         }
         let reviews = match (arguments.fault, asked) {

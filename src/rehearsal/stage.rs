@@ -81,7 +81,7 @@ impl Stage {
         }
         let now = jiff::Timestamp::now();
         let mut world = World::new(REPOSITORY, now);
-        let pull_request = match scenario.fork {
+        let pull_request = match scenario.fork.is_some() {
             true => world.open_fork_pull_request(AUTHOR, TITLE, now),
             false => world.open_pull_request(AUTHOR, TITLE, now),
         };

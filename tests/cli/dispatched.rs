@@ -346,7 +346,8 @@ fn dependabots_run_looks_for_a_dispatched_one_as_well() {
 fn a_token_that_may_not_read_statuses_only_means_that_the_own_race_decides() {
     let scene = Scene::of_fork();
     let wait = scene.wait(&[]);
-    scene.await_readings(2);
+    scene.await_readings(6);
+    assert_eq!(asked(&scene, "/status"), 3, "a refusal is counted against the rate limit");
     scene.approve_and_complete("null", Conclusion::Success);
     let ended = wait.end();
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);

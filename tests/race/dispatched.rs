@@ -47,11 +47,12 @@ fn only_a_run_that_was_dispatched_for_this_commit_from_the_base_is_believed() {
         title: format!("testnet-deployer for #12 at {SHA}"),
     };
     type Bend = fn(&mut Origin);
-    let cases: [(Bend, bool); 17] = [
+    let cases: [(Bend, bool); 18] = [
         (|_| {}, true),
         (|origin| origin.workflow.push_str("@main"), true),
         (|origin| origin.started_on = "release".to_owned(), true),
         (|origin| origin.title = format!("#12 at {SHA}"), true),
+        (|origin| origin.title = origin.title.replace(" at 1", " at A"), false),
         (|origin| origin.event = "pull_request".to_owned(), false),
         (|origin| origin.event.clear(), false),
         (|origin| origin.workflow = ".github/workflows/other.yml".to_owned(), false),
