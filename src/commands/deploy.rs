@@ -13,7 +13,7 @@ use crate::policy::{self, Host, duration::rounded};
 use crate::report::{Paint, inert_lines};
 use crate::ssh::{Connection, Ended, SshError};
 
-use super::wait::event_of;
+use super::change::event_of;
 use super::{Context, Failure, Signals, artifact};
 
 /// Said of every deployment that failed: it must not be taken for undone.
