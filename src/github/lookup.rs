@@ -23,6 +23,23 @@ pub struct PullRequest {
     pub open: bool,
 }
 
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Its newest attempt.
+    pub attempt: Option<u64>,
+    /// That attempt is completed.
+    pub completed: bool,
+}
+
+impl Progress {
+    /// Whether this attempt of the run goes on no more.
+    #[must_use]
+    pub fn has_ended(self, attempt: Option<u64>) -> bool {
+        self.completed || self.attempt > attempt && attempt.is_some()
+    }
+}
+
 /// A check run or commit status on a commit.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Check {
@@ -74,6 +91,16 @@ impl Client {
     pub async fn commit_of(&mut self, reference: &str) -> Result<String, ApiError> {
         let path = format!("commits/{}/status", segment(reference));
         Ok(self.get_patiently::<model::CombinedStatus>(&path).await?.sha)
+    }
+
+    /// How far a run has come (`GET /repos/{owner}/{repo}/actions/runs/{run_id}`).
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or GitHub cannot be read.
+    pub async fn progress_of(&mut self, run_id: u64) -> Result<Progress, ApiError> {
+        let run: model::Run = self.get_patiently(&format!("actions/runs/{run_id}")).await?;
+        Ok(Progress { attempt: run.run_attempt, completed: run.status == "completed" })
     }
 
     /// The newest runs whose head is `head_sha`, newest first
@@ -210,5 +237,24 @@ impl ApiError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         self.retry() != Retry::Never
+    }
+}
+
+#[cfg(test)]
+mod progress_tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_has_ended_when_its_run_has_or_a_newer_one_began() {
+        let progress = |attempt, completed| Progress { attempt: Some(attempt), completed };
+        for (found, attempt, ended) in [
+            (progress(1, true), Some(1), true),
+            (progress(1, false), Some(1), false),
+            (progress(2, false), Some(1), true),
+            (progress(2, false), None, false),
+            (Progress { attempt: None, completed: false }, Some(1), false),
+        ] {
+            assert_eq!(found.has_ended(attempt), ended, "{found:?} {attempt:?}");
+        }
     }
 }

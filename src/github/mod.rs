@@ -20,7 +20,7 @@ pub use artifact::Artifact;
 pub use client::{Client, Connection, Repository};
 pub use error::{ApiError, Retry};
 pub use event::{Event, EventError, is_sha};
-pub use lookup::{Check, NewestStatus, PullRequest};
+pub use lookup::{Check, NewestStatus, Progress, PullRequest};
 pub use pace::{Budget, Pace, Toll};
 pub use reader::{Depth, Reader, Reading};
 pub use write::{Decision, NewStatus};

@@ -34,6 +34,8 @@ pub(super) struct Run {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) head_sha: String,
     #[serde(default, deserialize_with = "lenient")]
+    pub(super) status: String,
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) conclusion: String,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) path: String,
