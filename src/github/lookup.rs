@@ -241,7 +241,7 @@ impl ApiError {
 }
 
 #[cfg(test)]
-mod progress_tests {
+mod tests {
     use super::*;
 
     #[test]
