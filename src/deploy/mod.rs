@@ -2,6 +2,7 @@
 //! order. Pure. No shell ever reads a value: a plan is lists of arguments.
 
 mod plan;
+pub mod remote;
 mod template;
 
 pub use plan::{Command, HostPlan, Plan, plan, quoted};
