@@ -138,7 +138,7 @@ impl Deployment<'_> {
 
     async fn one_host(&self, host: &Host, plan: &HostPlan) -> Result<(), Failure> {
         let key = self.key.as_ref().map(Secret::expose);
-        let connection = Connection::open(host, key, self.policy.connect_timeout)
+        let connection = Connection::open(&host.into(), key, self.policy.connect_timeout)
             .await
             .map_err(|error| failure(&error))?;
         let mut ended = Ok(());

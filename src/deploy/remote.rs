@@ -110,6 +110,15 @@ impl Remote {
         call
     }
 
+    /// As [`Remote::step`], for a command that changes nothing: a readiness check, or
+    /// what collects a log.
+    #[must_use]
+    pub fn run(&self, stdin: usize, argv: &[String]) -> Vec<String> {
+        let mut call = self.call("run", &[&stdin.to_string()]);
+        call.extend_from_slice(argv);
+        call
+    }
+
     /// What is at each path, read as that user or as the login user; see [`looked`].
     #[must_use]
     pub fn look(&self, paths: &[(Option<&str>, &str)]) -> Vec<String> {
