@@ -71,7 +71,7 @@ pub(super) fn config(target: &Target, directory: &Path, has_key: bool) -> Result
         before = Some(hop);
     }
     if !target.proxy_command.is_empty() {
-        let _ = writeln!(text, "ProxyCommand exec {}", proxy_command(target)?);
+        let _ = writeln!(text, "ProxyCommand {}", proxy_command(target)?);
     }
     let _ = write!(text, "ControlMaster yes\nControlPath {directory}/socket\n{FIXED}");
     let _ = writeln!(text, "UserKnownHostsFile {directory}/known_hosts");
@@ -133,6 +133,6 @@ mod tests {
         assert!(with(|target| target.proxy_command = vec!["a\nb".to_owned()]).is_err());
         let text =
             with(|target| target.proxy_command = vec!["nc".to_owned(), "100% $(id)".to_owned()]).unwrap();
-        assert!(text.contains("ProxyCommand exec nc '100%% $(id)'\n"), "{text}");
+        assert!(text.contains("ProxyCommand nc '100%% $(id)'\n"), "{text}");
     }
 }

@@ -67,6 +67,20 @@ impl Sshd {
         Self { port, user, host_key: read("host.pub"), client_key: read("client"), directory, children }
     }
 
+    /// Lets the client of another server in, too.
+    pub fn trust(&self, other: &Self) {
+        let keys = [self, other].map(|server| fs::read(server.directory.path().join("client.pub")).unwrap());
+        fs::write(self.directory.path().join("authorized_keys"), keys.concat()).unwrap();
+    }
+
+    /// Kills every session's process, as a crash or a dead network would end it.
+    pub fn kill_sessions(&self) {
+        for child in self.children.lock().unwrap().iter_mut() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
     /// What `sshd` has logged so far, for the message of a test that fails.
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
@@ -75,10 +89,7 @@ impl Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        for child in self.children.lock().unwrap().iter_mut() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.kill_sessions();
         if std::thread::panicking() {
             eprintln!("sshd's log:\n{}", self.log());
         }
