@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "nobody links against a test")]
 
 mod deciding;
+mod figures;
 mod host;
 mod receiving;
 mod running;
