@@ -51,8 +51,8 @@ pub(super) struct Host<'d> {
     pub(super) changed: Notify,
     /// We have its lease.
     pub(super) leased: Cell<bool>,
-    /// What earlier deployments left on it.
-    pub(super) earlier: RefCell<Vec<String>>,
+    /// An earlier deployment left something on it.
+    pub(super) left_something: Cell<bool>,
     pub(super) steps: RefCell<Vec<StepRecord>>,
     pub(super) undo: RefCell<Option<UndoRecord>>,
 }
@@ -86,7 +86,7 @@ impl<'d> Host<'d> {
             state: Cell::new(HostState::Untouched),
             changed: Notify::new(),
             leased: Cell::new(false),
-            earlier: RefCell::default(),
+            left_something: Cell::new(false),
             steps: RefCell::default(),
             undo: RefCell::default(),
         }
@@ -141,6 +141,11 @@ impl<'d> Host<'d> {
         let new = Arc::new(self.connect().await?);
         *connection = Some(Arc::clone(&new));
         Ok(new)
+    }
+
+    /// Forgets the connection, whatever it is.
+    pub(super) async fn hang_up(&self) {
+        self.connection.lock().await.take();
     }
 
     /// Forgets a connection that was lost.
