@@ -50,6 +50,7 @@ fn what_the_rehearsals_runner_knows_is_what_the_page_lists() {
     let told = rows(&page("docs/reference/rehearsal-runner.md"));
     let mut known: Vec<(&str, &[&str])> = vec![
         ("events", &workflow_keys::EVENTS),
+        ("keys of an input of `workflow_dispatch`", &workflow_keys::INPUT),
         ("keys of the workflow", &workflow_keys::WORKFLOW),
         ("keys of `concurrency`", &workflow_keys::CONCURRENCY),
         ("keys of a job", &workflow_keys::JOB),

@@ -2,17 +2,22 @@
 //! subscription has something new.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, client_async_with_config, connect_async_with_config,
+};
 
+use super::health::Health;
 use super::values::{self, CURRENT_INDEX};
 use super::wire::{self, Frame, RpcError};
 use crate::soak::Head;
@@ -65,8 +70,8 @@ impl From<WsError> for ChainError {
 }
 
 /// An open connection.
-pub(super) struct Connection {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+pub(super) struct Connection<S = MaybeTlsStream<TcpStream>> {
+    socket: WebSocketStream<S>,
     request_timeout: Duration,
     next_id: u64,
     /// A finalized head was announced since the last reading. Whose subscription
@@ -81,17 +86,31 @@ impl Connection {
         connect_timeout: Duration,
         request_timeout: Duration,
     ) -> Result<Self, ChainError> {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(16 * 1024)
-            .write_buffer_size(0)
-            .max_write_buffer_size(64 * 1024)
-            .max_message_size(Some(MESSAGE_LIMIT))
-            .max_frame_size(Some(MESSAGE_LIMIT));
-        let connecting = connect_async_with_config(url, Some(config), true);
+        let connecting = connect_async_with_config(url, Some(config()), true);
         let (socket, _) = timeout(connect_timeout, connecting)
             .await
             .map_err(|_: Elapsed| ChainError::ConnectTimedOut(connect_timeout))??;
-        Ok(Self { socket, request_timeout, next_id: 1, hinted: false, last: None })
+        Ok(Self::of(socket, request_timeout))
+    }
+}
+
+impl Connection<UnixStream> {
+    /// A connection over a local socket that leads to a node's port. `limit` is for
+    /// the handshake, and for every call.
+    pub(super) async fn over(socket: &Path, limit: Duration) -> Result<Self, ChainError> {
+        let connecting = async {
+            let stream = UnixStream::connect(socket).await.map_err(ChainError::Io)?;
+            // Nodes let in by default who calls them by a name of this host.
+            let (socket, _) = client_async_with_config("ws://localhost/", stream, Some(config())).await?;
+            Ok(Self::of(socket, limit))
+        };
+        timeout(limit, connecting).await.map_err(|_: Elapsed| ChainError::ConnectTimedOut(limit))?
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    fn of(socket: WebSocketStream<S>, request_timeout: Duration) -> Self {
+        Self { socket, request_timeout, next_id: 1, hinted: false, last: None }
     }
 
     /// The hash of the chain's first block.
@@ -109,6 +128,18 @@ impl Connection {
     pub(super) async fn is_syncing(&mut self) -> Result<bool, ChainError> {
         let [health] = self.call([("system_health", json!([]))]).await?;
         health["isSyncing"].as_bool().ok_or_else(|| shape("system_health", &health))
+    }
+
+    /// Asks how the node is and what it runs (`system_health`, `system_version`).
+    pub(super) async fn health(&mut self) -> Result<Health, ChainError> {
+        let [health, version] =
+            self.call([("system_health", json!([])), ("system_version", json!([]))]).await?;
+        let wrong = || shape("system_health", &health);
+        Ok(Health {
+            is_syncing: health["isSyncing"].as_bool().ok_or_else(wrong)?,
+            peers: health["peers"].as_u64().ok_or_else(wrong)?,
+            version: version.as_str().ok_or_else(|| shape("system_version", &version))?.to_owned(),
+        })
     }
 
     /// Asks for the finalized head and the session there.
@@ -191,6 +222,15 @@ impl Connection {
             }
         }
     }
+}
+
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(16 * 1024)
+        .write_buffer_size(0)
+        .max_write_buffer_size(64 * 1024)
+        .max_message_size(Some(MESSAGE_LIMIT))
+        .max_frame_size(Some(MESSAGE_LIMIT))
 }
 
 fn hash(method: &'static str, value: &Value) -> Result<String, ChainError> {

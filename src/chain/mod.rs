@@ -3,8 +3,10 @@
 //! is a read of storage at the finalized hash.
 
 mod connection;
+mod health;
 mod node;
 mod values;
 mod wire;
 
+pub use health::{Health, HealthError, health};
 pub use node::{Limits, watch};

@@ -12,9 +12,9 @@ use crate::exit::Exit;
 use crate::policy;
 use crate::soak::{Checkpoint, Event, NOT_VERIFIED, Observation, Run, Seen, State, Step, Stop};
 
+use super::change::event_of;
 use super::observe::Clock;
 use super::soaking::{CheckpointFile, announce};
-use super::wait::event_of;
 use super::{Context, Failure, Signal, Signals};
 
 /// The longest time without a word.

@@ -8,6 +8,7 @@ mod outcome;
 mod plan;
 mod quote;
 mod record;
+pub mod remote;
 mod render;
 mod template;
 #[cfg(test)]

@@ -25,6 +25,18 @@ impl HostState {
     /// Every state there is.
     pub const ALL: [Self; 5] =
         [Self::Untouched, Self::Armed, Self::Confirmed, Self::Undone, Self::NotKnownToBeUndone];
+
+    /// The word for it, as `deploy.json` has it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Untouched => "untouched",
+            Self::Armed => "armed",
+            Self::Confirmed => "confirmed",
+            Self::Undone => "undone",
+            Self::NotKnownToBeUndone => "not-known-to-be-undone",
+        }
+    }
 }
 
 /// How a deployment ended as a whole.
