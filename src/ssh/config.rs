@@ -37,6 +37,14 @@ const FIXED: &str = "Host *\n\
     LogLevel INFO\n\
     LogVerbose sshconnect.c:verify_host_key():*\n";
 
+/// What a configuration of the team's own may change. Processors have instructions
+/// for AES, so that it takes half the time of OpenSSH's first choice.
+const CIPHERS: &str = "Ciphers ^aes128-gcm@openssh.com,aes256-gcm@openssh.com";
+
+/// For a connection over which nothing secret goes. OpenSSH's first choice also keeps
+/// what was said from quantum computers to come, and takes many times longer.
+const QUICK: &str = "KexAlgorithms ^curve25519-sha256";
+
 /// The whole configuration: beside the target's own nothing of this machine's or
 /// this user's counts.
 pub(super) fn config(target: &Target, directory: &Path, has_key: bool) -> Result<String, SshError> {
@@ -81,7 +89,10 @@ pub(super) fn config(target: &Target, directory: &Path, has_key: bool) -> Result
         text.push_str("IdentityFile none\n");
     }
     text.push_str(&target.ssh_config);
-    text.push('\n');
+    let _ = writeln!(text, "\nHost *\n{CIPHERS}");
+    if target.nothing_secret {
+        let _ = writeln!(text, "{QUICK}");
+    }
     Ok(text)
 }
 
