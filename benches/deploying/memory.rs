@@ -19,7 +19,7 @@ pub(crate) fn measure(tools: &Tools) {
         .map(|(run_id, size)| {
             let file = random_file(&hosts, size);
             hosts.all().iter().for_each(|host| drop(fs::remove_file(host.file())));
-            let taken = run(&tools.command(Tool::Race, &hosts, &file, run_id), true, &hosts.path(""));
+            let taken = run(&tools.command(Tool::Race, &hosts, &file, false, run_id), true, &hosts.path(""));
             hosts.has_everywhere(&file);
             hosts.release();
             fs::remove_file(file).unwrap();

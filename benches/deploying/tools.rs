@@ -24,6 +24,8 @@ const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 pub(crate) enum Tool {
     /// `race deploy`.
     Race,
+    /// The same with the key exchange of the libraries below, by `ssh_config`.
+    RaceClassical,
     /// `xargs -P`, `ssh` and `scp`.
     Xargs,
     /// parallel-ssh from a script.
@@ -36,13 +38,14 @@ pub(crate) enum Tool {
 
 impl Tool {
     /// All of them, ours first.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Race, Self::Xargs, Self::ParallelSsh, Self::Fabric, Self::Ansible];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Race, Self::RaceClassical, Self::Xargs, Self::ParallelSsh, Self::Fabric, Self::Ansible];
 
     /// How it is chosen.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Race => "race",
+            Self::RaceClassical => "race-classical",
             Self::Xargs => "xargs",
             Self::ParallelSsh => "parallel-ssh",
             Self::Fabric => "fabric",
@@ -54,6 +57,7 @@ impl Tool {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Race => "`race deploy`",
+            Self::RaceClassical => "`race deploy`, `curve25519-sha256`",
             Self::Xargs => "`xargs -P`, `ssh`, `scp`",
             Self::ParallelSsh => "parallel-ssh",
             Self::Fabric => "fabric",
@@ -81,7 +85,7 @@ impl Tools {
         let any = Tool::ALL.iter().any(|tool| chosen.contains(&tool.word()));
         let wanted = |tool: &Tool| !any || chosen.contains(&tool.word());
         let all = Tool::ALL.into_iter().filter(wanted).filter(|tool| {
-            let there = has_peers || matches!(tool, Tool::Race | Tool::Xargs);
+            let there = has_peers || matches!(tool, Tool::Race | Tool::RaceClassical | Tool::Xargs);
             if !there {
                 println!("{} is not measured: it cannot be installed", tool.name());
             }
@@ -105,11 +109,13 @@ impl Tools {
         lines.join("\n")
     }
 
-    /// How `tool` brings this file to all hosts, and runs the commands there.
-    pub(crate) fn command(&self, tool: Tool, hosts: &Hosts, file: &Path, run: u32) -> Command {
+    /// How `tool` brings this file to all hosts, and runs the commands there. Where it
+    /// is likely to be there already, who needs to know is told.
+    pub(crate) fn command(&self, tool: Tool, hosts: &Hosts, file: &Path, likely: bool, run: u32) -> Command {
         let mut command = match tool {
-            Tool::Race => self.with_race(hosts, file, run),
-            Tool::Xargs => with_xargs(hosts, file),
+            Tool::Race => self.with_race(hosts, file, "", run),
+            Tool::RaceClassical => self.with_race(hosts, file, "KexAlgorithms ^curve25519-sha256\n", run),
+            Tool::Xargs => with_xargs(hosts, file, likely),
             Tool::ParallelSsh => self.with_script(hosts, file, "with_parallel_ssh.py", PARALLEL_SSH),
             Tool::Fabric => self.with_script(hosts, file, "with_fabric.py", FABRIC),
             Tool::Ansible => self.with_ansible(hosts, file),
@@ -119,8 +125,9 @@ impl Tools {
         command
     }
 
-    fn with_race(&self, hosts: &Hosts, file: &Path, run: u32) -> Command {
-        let mut policy = "[deploy]\ncanary = 0\nmax_parallel = 20\n".to_owned();
+    fn with_race(&self, hosts: &Hosts, file: &Path, ssh_config: &str, run: u32) -> Command {
+        fs::write(hosts.path("own_config"), ssh_config).unwrap();
+        let mut policy = "[deploy]\ncanary = 0\nmax_parallel = 20\nssh_config = \"own_config\"\n".to_owned();
         for host in hosts.all() {
             policy.push_str(&format!(
                 "[[deploy.host]]\nname = \"{}\"\naddress = \"127.0.0.1\"\nport = {}\nuser = \"{}\"\nhost_keys = [\"{}\"]\n",
@@ -206,7 +213,7 @@ impl Tools {
     }
 }
 
-fn with_xargs(hosts: &Hosts, file: &Path) -> Command {
+fn with_xargs(hosts: &Hosts, file: &Path, likely: bool) -> Command {
     fs::write(hosts.path("one_host.sh"), ONE_HOST).unwrap();
     let lines: String = hosts
         .all()
@@ -221,7 +228,11 @@ fn with_xargs(hosts: &Hosts, file: &Path) -> Command {
         .arg(hosts.path("hosts"))
         .args(["-P", "20", "-n", "3", "sh"])
         .arg(hosts.path("one_host.sh"));
-    command.arg(hosts.path("ssh_config")).arg(file).arg(sum.split(' ').next().unwrap());
+    command.arg(hosts.path("ssh_config")).arg(file).arg(sum.split(' ').next().unwrap()).arg(if likely {
+        "yes"
+    } else {
+        "no"
+    });
     command
 }
 
