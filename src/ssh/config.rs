@@ -135,6 +135,19 @@ mod tests {
     }
 
     #[test]
+    fn the_quick_key_exchange_is_for_what_is_no_secret() {
+        let with = |nothing_secret| {
+            let own = "Match all\nCiphers aes256-ctr".to_owned();
+            let target = Target { nothing_secret, ssh_config: own, ..target() };
+            config(&target, Path::new("/run/race-x"), true).unwrap()
+        };
+        assert!(!with(false).contains("KexAlgorithms"));
+        assert!(with(true).ends_with(&format!("\nHost *\n{CIPHERS}\n{QUICK}\n")));
+        // The first value counts, and ours holds for every host.
+        assert!(with(false).ends_with(&format!("Ciphers aes256-ctr\nHost *\n{CIPHERS}\n")));
+    }
+
+    #[test]
     fn what_would_change_the_configuration_is_refused() {
         let with = |change: fn(&mut Target)| {
             let mut target = target();
