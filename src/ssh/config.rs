@@ -37,6 +37,14 @@ const FIXED: &str = "Host *\n\
     LogLevel INFO\n\
     LogVerbose sshconnect.c:verify_host_key():*\n";
 
+/// What a configuration of the team's own may change. Processors have instructions
+/// for AES, so that it takes half the time of OpenSSH's first choice.
+const CIPHERS: &str = "Ciphers ^aes128-gcm@openssh.com,aes256-gcm@openssh.com";
+
+/// For a connection over which nothing secret goes. OpenSSH's first choice also keeps
+/// what was said from quantum computers to come, and takes many times longer.
+const QUICK: &str = "KexAlgorithms ^curve25519-sha256";
+
 /// The whole configuration: beside the target's own nothing of this machine's or
 /// this user's counts.
 pub(super) fn config(target: &Target, directory: &Path, has_key: bool) -> Result<String, SshError> {
@@ -81,7 +89,10 @@ pub(super) fn config(target: &Target, directory: &Path, has_key: bool) -> Result
         text.push_str("IdentityFile none\n");
     }
     text.push_str(&target.ssh_config);
-    text.push('\n');
+    let _ = writeln!(text, "\nHost *\n{CIPHERS}");
+    if target.nothing_secret {
+        let _ = writeln!(text, "{QUICK}");
+    }
     Ok(text)
 }
 
@@ -121,6 +132,19 @@ mod tests {
     fn the_address_is_as_ssh_reads_it() {
         let text = config(&target(), Path::new("/run/race-x"), true).unwrap();
         assert!(text.contains("HostName fe80::1%%eth0\nPort 2222\nUser deploy\n"), "{text}");
+    }
+
+    #[test]
+    fn the_quick_key_exchange_is_for_what_is_no_secret() {
+        let with = |nothing_secret| {
+            let own = "Match all\nCiphers aes256-ctr".to_owned();
+            let target = Target { nothing_secret, ssh_config: own, ..target() };
+            config(&target, Path::new("/run/race-x"), true).unwrap()
+        };
+        assert!(!with(false).contains("KexAlgorithms"));
+        assert!(with(true).ends_with(&format!("\nHost *\n{CIPHERS}\n{QUICK}\n")));
+        // The first value counts, and ours holds for every host.
+        assert!(with(false).ends_with(&format!("Ciphers aes256-ctr\nHost *\n{CIPHERS}\n")));
     }
 
     #[test]

@@ -107,6 +107,7 @@ async fn holds_a_connection() {
         proxy_command: Vec::new(),
         known_hosts: String::new(),
         ssh_config: String::new(),
+        nothing_secret: false,
     };
     let connection = Connection::open(&target, Some(&read("HELD_KEY")), LIMIT).await.unwrap();
     let script = "sleep 600 & echo $! $$ >\"$0\"; wait";

@@ -127,9 +127,9 @@ impl<'d> Host<'d> {
         }
     }
 
-    /// A new connection.
+    /// A new connection, to confirm over it: what is said there is no secret.
     pub(super) async fn connect(&self) -> Result<Connection, Trouble> {
-        Ok(self.way.open().await?)
+        Ok(self.way.open_in_public().await?)
     }
 
     /// The connection; a new one where the last one was lost.
@@ -138,7 +138,7 @@ impl<'d> Host<'d> {
         if let Some(connection) = connection.as_ref() {
             return Ok(Arc::clone(connection));
         }
-        let new = Arc::new(self.connect().await?);
+        let new = Arc::new(self.way.open().await?);
         *connection = Some(Arc::clone(&new));
         Ok(new)
     }

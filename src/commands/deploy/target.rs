@@ -20,6 +20,12 @@ impl Way<'_> {
     pub(super) async fn open(&self) -> Result<Connection, SshError> {
         Connection::open(&self.target, self.key.map(Secret::expose), self.limit).await
     }
+
+    /// Logs in for a question that everybody may know.
+    pub(super) async fn open_in_public(&self) -> Result<Connection, SshError> {
+        let target = Target { nothing_secret: true, ..self.target.clone() };
+        Connection::open(&target, self.key.map(Secret::expose), self.limit).await
+    }
 }
 
 /// The way to `host`.

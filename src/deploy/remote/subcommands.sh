@@ -116,7 +116,7 @@ prune() { # ID | ''
 
 probe() { # [-u USER]... PATH...
   echo "now $(date +%s)"
-  for tool in cat chmod chown cmp cp date df flock head id ln ls mkdir mkfifo mv openssl readlink rm rmdir \
+  for tool in cat chmod chown cmp cp date dd df flock head id ln ls mkdir mkfifo mv openssl readlink rm rmdir \
     setsid sha256sum sleep stat sync tail tar tee wc; do
     command -v "$tool" >/dev/null || [ "$tool" = openssl ] || echo "missing $tool"
   done
