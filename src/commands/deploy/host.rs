@@ -129,7 +129,7 @@ impl<'d> Host<'d> {
 
     /// A new connection, to confirm over it: what is said there is no secret.
     pub(super) async fn connect(&self) -> Result<Connection, Trouble> {
-        Ok(self.way.open_in_public().await?)
+        Ok(self.way.open_to_confirm().await?)
     }
 
     /// The connection; a new one where the last one was lost.

@@ -22,7 +22,7 @@ impl Way<'_> {
     }
 
     /// Logs in for a question that everybody may know.
-    pub(super) async fn open_in_public(&self) -> Result<Connection, SshError> {
+    pub(super) async fn open_to_confirm(&self) -> Result<Connection, SshError> {
         let target = Target { nothing_secret: true, ..self.target.clone() };
         Connection::open(&target, self.key.map(Secret::expose), self.limit).await
     }
