@@ -1,4 +1,4 @@
-//! Stand-ins on loopback: GitHub (world and HTTP), a dev chain, an SSH host; and
+//! Stand-ins on loopback: GitHub (world and HTTP), a dev chain, SSH hosts; and
 //! the rehearsal that plays the whole flow against them. The product uses none
 //! of this.
 //!
@@ -17,6 +17,7 @@ mod show;
 pub mod ssh_host;
 mod stage;
 mod staged;
+mod testnet;
 pub mod workflow;
 pub mod world;
 
