@@ -6,6 +6,7 @@
 //! stand-ins and the files of a repository) by the jobs of the shipped workflow.
 
 pub mod arguments;
+mod deployment;
 mod desk;
 pub mod dev_chain;
 pub mod github;

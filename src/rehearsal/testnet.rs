@@ -13,10 +13,10 @@ use super::ssh_host::{SshHost, SshHostOptions};
 use crate::policy::duration;
 
 /// The hosts. The first is the canary, the others are the second wave.
-const HOSTS: [&str; 3] = ["validator-1", "validator-2", "validator-3"];
+pub(super) const HOSTS: [&str; 3] = ["validator-1", "validator-2", "validator-3"];
 
 /// Where a faulty version shows its fault: in the second wave.
-const FAULTY_ON: &str = "validator-3";
+pub(super) const FAULTY_ON: &str = "validator-3";
 
 /// While this file is there a host is cut off.
 const CUT_OFF: &str = "cut-off";
@@ -94,7 +94,7 @@ impl Testnet {
 
     /// How the testnet is deployed and watched, with the addresses of the stand-ins.
     pub(super) fn policy(&self, scenario: &Scenario, chain: &DevChain) -> String {
-        let mut text = DEPLOY.to_owned();
+        let mut text = format!("{DEPLOY}undo_after = \"{UNDO_AFTER}\"\n");
         for (index, (name, host)) in HOSTS.into_iter().zip(&self.hosts).enumerate() {
             let groups = if index == 0 { r#""validators", "rpc""# } else { r#""validators""# };
             let (port, key) = (host.port(), host.host_key());
@@ -126,13 +126,14 @@ no_session = "{no_session}"
     }
 }
 
-/// The limits that suit a rehearsal. Ten seconds is the least that a policy may wait
-/// before a host that heard no word undoes.
+/// After so long without a word a host undoes by itself: the least that a policy may say.
+pub(super) const UNDO_AFTER: &str = "10s";
+
+/// The limits that suit a rehearsal.
 const DEPLOY: &str = r#"[deploy]
 connect_timeout = "5s"
 canary = 1
 max_parallel = 2
-undo_after = "10s"
 lease = "5m"
 lock_wait = "10s"
 "#;
@@ -177,7 +178,7 @@ fn node(version: &str, fault: Option<Fault>) -> String {
     let on = |what: &str| format!("case $PWD in */{FAULTY_ON}) {what} ;; esac");
     let start = match fault {
         Some(Fault::DeployStep) => on("echo 'no space left for the database' >&2; exit 4"),
-        Some(Fault::DeployCutOff) => on(&format!(": >{CUT_OFF}")),
+        Some(Fault::DeployCutOff) => on(&format!(": >{CUT_OFF}; sleep 2")),
         _ => format!("rm -f {CUT_OFF}"),
     };
     format!(
@@ -185,7 +186,8 @@ fn node(version: &str, fault: Option<Fault>) -> String {
 version={version}
 case ${{1-}} in
   start)
-    echo "$version" >running
+    echo "$version" >running.new
+    mv running.new running
     {start}
     echo "node $version runs"
     ;;
