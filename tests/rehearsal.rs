@@ -18,6 +18,9 @@ use tempfile::TempDir;
 use testnet_deployer::rehearsal::github::Exchange;
 use testnet_deployer::rehearsal::workflow::SHIPPED;
 
+/// The hosts of the rehearsal's testnet.
+const HOSTS: [&str; 3] = ["validator-1", "validator-2", "validator-3"];
+
 /// A rehearsal that was played.
 struct Played {
     directory: TempDir,
@@ -32,7 +35,41 @@ impl Played {
     }
 
     fn verdict(&self) -> Value {
-        serde_json::from_slice(&std::fs::read(self.file("verdict.json")).unwrap()).unwrap()
+        self.json("verdict.json")
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_slice(&std::fs::read(self.file(name)).unwrap()).unwrap()
+    }
+
+    /// What the rehearsal said while it went on.
+    fn told(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// Holds every host to a version, both where it runs and where the rehearsal
+    /// tells it.
+    #[track_caller]
+    fn assert_every_host_has(&self, which: &str) {
+        let running = |host| std::fs::read_to_string(self.file(&format!("hosts/{host}/running"))).unwrap();
+        let first = running(HOSTS[0]);
+        for host in HOSTS {
+            assert_eq!(running(host), first);
+            let line = format!("  {host} has the {which} version {}\n", first.trim());
+            assert!(self.told().contains(&line), "no {line:?} in {}", self.told());
+        }
+        let head = &self.verdict()["run"]["head_sha"];
+        assert_eq!(head.as_str().unwrap().starts_with(first.trim()), which == "new", "{first}");
+    }
+
+    /// Holds the rehearsal to have told these, in this order.
+    #[track_caller]
+    fn assert_told_in_order(&self, lines: &[&str]) {
+        let told = self.told();
+        let mut rest = told.lines();
+        for line in lines {
+            assert!(rest.any(|found| found == *line), "no {line:?} where it belongs: {told}");
+        }
     }
 }
 
@@ -96,16 +133,56 @@ fn the_testnet_wins() {
     let log = std::fs::read_to_string(played.file("testnet.log")).unwrap();
     let head = played.verdict()["run"]["head_sha"].as_str().unwrap()[..11].to_owned();
     assert!(log.contains(&head), "the host did not say which commit it got: {log}");
-    assert!(log.contains("artifact testnet: 1 files, 7 bytes, sha256:"), "{log}");
+    assert!(log.contains("artifact testnet: 1 files, "), "{log}");
     let fetched = played.file("machines").join("testnet/workspace/artifact/node");
-    assert_eq!(std::fs::read_to_string(fetched).unwrap(), "a node\n");
+    let fetched = std::fs::read_to_string(fetched).unwrap();
+    assert!(fetched.contains(&format!("version={head}")), "{fetched}");
+    for host in HOSTS {
+        assert_eq!(std::fs::read_to_string(played.file(&format!("hosts/{host}/node"))).unwrap(), fetched);
+    }
     let soak: Value = serde_json::from_slice(&std::fs::read(played.file("soak.json")).unwrap()).unwrap();
     assert_eq!(soak["verdict"], "passed", "{soak}");
-    for artifact in ["testnet/node", "soak/soak.json", "verdict/verdict.json"] {
+    for artifact in [
+        "testnet/node",
+        "deploy/deploy.json",
+        "deploy/deploy-logs/validator-3.log",
+        "soak/soak.json",
+        "verdict/verdict.json",
+    ] {
         assert!(played.file("artifacts").join(artifact).exists(), "nobody kept {artifact}");
     }
     let build = std::fs::read_to_string(played.file("build.log")).unwrap();
     assert!(build.contains(played.verdict()["run"]["head_sha"].as_str().unwrap()), "{build}");
+}
+
+#[test]
+fn three_hosts_are_deployed_in_two_waves() {
+    let played = play("--approve testnet --sessions 25", 0, "won", Some("testnet"));
+    played.assert_told_in_order(&[
+        "deployment: canary 1 of 2: validator-1",
+        "deployment: validator-1: ready",
+        "deployment: wave 2 of 2: validator-2, validator-3",
+        "deployment: every host is ready; confirming over new connections",
+        "race wait: exit 0, won / passed / done",
+        "race deploy: exit 0, won / passed / done",
+    ]);
+    played.assert_every_host_has("new");
+    let log = std::fs::read_to_string(played.file("testnet.log")).unwrap();
+    assert!(log.contains("validator-1: `rpc` holds"), "nobody asked the chain over SSH: {log}");
+    let waves: Vec<_> = played.json("deploy.json")["hosts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|host| host["wave"].clone())
+        .collect();
+    assert_eq!(waves, [1, 2, 2]);
+    let check = Command::new(env!("CARGO_BIN_EXE_race"))
+        .args(["policy", "check", "--policies"])
+        .arg(played.file("policies"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(check.status.success() && said.contains("nothing wrong"), "{check:?}");
 }
 
 /// The fork's own run waits without secrets; a run is dispatched for it, deploys its
@@ -191,11 +268,53 @@ fn fault_unprotected_environment_is_void() {
     play("--fault unprotected-environment", 14, "void", None);
 }
 
+/// Holds a deployment that failed on the last host to have taken everything back.
+#[track_caller]
+fn assert_rolled_back(played: &Played) {
+    played.assert_told_in_order(&[
+        "deployment: validator-1: ready",
+        "deployment: wave 2 of 2: validator-2, validator-3",
+        "deployment: validator-3: undoing",
+        "deployment: validator-3: undone",
+        "deployment: validator-1: undone",
+        "race wait: exit 10, lost: an approved branch failed",
+        "race deploy: exit 30, deployment failed; every host is as it was",
+    ]);
+    played.assert_every_host_has("old");
+    let deployed = played.json("artifacts/deploy/deploy.json");
+    assert_eq!(deployed["exit_code"], 30, "{deployed}");
+    assert!(!played.file("soak.json").exists(), "what is not there was watched");
+    for host in HOSTS {
+        let left: Vec<_> = std::fs::read_dir(played.file(&format!("hosts/{host}")))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .filter(|name| ![".race", "node", "running"].iter().any(|known| name == known))
+            .collect();
+        assert!(left.is_empty(), "{host} is not as it was: {left:?}");
+    }
+}
+
 #[test]
-fn fault_step_fails_loses() {
-    let played = play("--fault step-fails --sessions 25", 10, "lost", None);
-    let log = std::fs::read_to_string(played.file("testnet.log")).unwrap();
+fn fault_deploy_step_is_rolled_back() {
+    let played = play("--fault deploy-step", 10, "lost", None);
+    assert_rolled_back(&played);
+    let step = &played.json("deploy.json")["hosts"][2]["steps"][2];
+    assert_eq!((&step["name"], &step["exit_code"]), (&"restart".into(), &4.into()), "{step}");
+    let log = std::fs::read_to_string(played.file("artifacts/deploy/deploy-logs/validator-3.log")).unwrap();
     assert!(log.contains("no space left"), "the failing step left no trace: {log}");
+}
+
+/// The host that cannot be reached any more undoes by itself, and only then the
+/// deployment ends.
+#[test]
+fn fault_deploy_cut_off_is_rolled_back() {
+    let played = play("--fault deploy-cut-off", 10, "lost", None);
+    assert_rolled_back(&played);
+    let deployed = played.json("deploy.json");
+    let times = |name: &str| deployed[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let lasted = times("ended_at").duration_since(times("started_at"));
+    assert!(lasted.as_secs() >= 8, "nobody waited for the timer of the host: {lasted}");
+    assert!(deployed["reason"].as_str().unwrap().contains("validator-3"), "{deployed}");
 }
 
 #[test]

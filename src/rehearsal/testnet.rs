@@ -94,7 +94,9 @@ impl Testnet {
 
     /// How the testnet is deployed and watched, with the addresses of the stand-ins.
     pub(super) fn policy(&self, scenario: &Scenario, chain: &DevChain) -> String {
-        let mut text = format!("{DEPLOY}undo_after = \"{UNDO_AFTER}\"\n");
+        let cut_off = scenario.fault == Some(Fault::DeployCutOff);
+        let undo_after = if cut_off { UNDO_AFTER } else { UNDO_AFTER_A_HICCUP };
+        let mut text = format!("{DEPLOY}undo_after = \"{undo_after}\"\n");
         for (index, (name, host)) in HOSTS.into_iter().zip(&self.hosts).enumerate() {
             let groups = if index == 0 { r#""validators", "rpc""# } else { r#""validators""# };
             let (port, key) = (host.port(), host.host_key());
@@ -126,12 +128,16 @@ no_session = "{no_session}"
     }
 }
 
-/// After so long without a word a host undoes by itself: the least that a policy may say.
+/// After so long without a word a host undoes by itself, where it will be cut off: the
+/// least that a policy may say.
 pub(super) const UNDO_AFTER: &str = "10s";
+
+/// The same where it is not: a machine that is busy must not look like a silence.
+const UNDO_AFTER_A_HICCUP: &str = "30s";
 
 /// The limits that suit a rehearsal.
 const DEPLOY: &str = r#"[deploy]
-connect_timeout = "5s"
+connect_timeout = "15s"
 canary = 1
 max_parallel = 2
 lease = "5m"
@@ -162,7 +168,7 @@ run = ["./node", "start"]
 name = "version"
 run = ["./node", "runs", "{short_sha}"]
 every = "200ms"
-within = "5s"
+within = "20s"
 
 [[deploy.ready]]
 name = "rpc"
@@ -170,7 +176,7 @@ only = ["rpc"]
 rpc_port = RPC_PORT
 version_contains = "{short_sha}"
 every = "200ms"
-within = "5s"
+within = "20s"
 "#;
 
 /// The program that stands in for a node: what it runs is noted in `running`.
