@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 /// A listening `sshd`. It stops when this value is dropped.
 pub struct Sshd {
-    directory: TempDir,
+    pub directory: TempDir,
     pub port: u16,
     pub user: String,
     pub host_key: String,
@@ -67,6 +67,14 @@ impl Sshd {
         Self { port, user, host_key: read("host.pub"), client_key: read("client"), directory, children }
     }
 
+    /// Kills every session's process, as a crash or a dead network would end it.
+    pub fn kill_sessions(&self) {
+        for child in self.children.lock().unwrap().iter_mut() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
     /// What `sshd` has logged so far, for the message of a test that fails.
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
@@ -75,10 +83,7 @@ impl Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        for child in self.children.lock().unwrap().iter_mut() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.kill_sessions();
         if std::thread::panicking() {
             eprintln!("sshd's log:\n{}", self.log());
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
-use crate::deploy::remote::{self, Probed, Status, Taken};
+use crate::deploy::remote::{self, Probed, Status, Taken, Unfinished};
 use crate::deploy::{Change, Lease};
 
 use super::host::Host;
@@ -37,7 +37,7 @@ impl Host<'_> {
         if let Some((what, help)) = self.wants(&probed).into_iter().next() {
             return Err(Trouble::Unfit { host: self.name().to_owned(), what, help });
         }
-        self.earlier.replace(probed.unfinished.into_iter().map(|earlier| earlier.id).collect());
+        self.left_something.set(!probed.unfinished.is_empty());
         Ok(())
     }
 
@@ -112,9 +112,14 @@ impl Host<'_> {
 
     /// Brings what an earlier deployment left to its end: it is undone, because nobody
     /// confirmed it.
-    pub(super) async fn finish_earlier(&self) -> Result<(), Trouble> {
-        let earlier = self.earlier.take();
-        for id in &earlier {
+    ///
+    /// With `waited`, or where something was left, the host is asked anew: what another
+    /// had begun it may have confirmed since.
+    pub(super) async fn finish_earlier(&self, waited: bool) -> Result<(), Trouble> {
+        if !self.left_something.replace(false) && !waited {
+            return Ok(());
+        }
+        for Unfinished { id, .. } in &self.probe().await?.unfinished {
             self.log.say(&format!("undoing what the deployment {id} left"));
             let until = Instant::now() + EARLIER;
             loop {

@@ -48,7 +48,17 @@ impl Host<'_> {
             failed: Vec::new(),
             error: None,
         });
-        self.ask("asking for the undo", self.remote.undo(self.id).into(), remote::status).await
+        let confirmed = self.state.get() == HostState::Confirmed;
+        if confirmed {
+            // Whether it hears us or not: from here on it is not known to be confirmed.
+            self.become_(HostState::NotKnownToBeUndone);
+        }
+        let status =
+            self.ask("asking for the undo", self.remote.undo(self.id).into(), remote::status).await?;
+        if confirmed {
+            self.become_(HostState::Armed);
+        }
+        Ok(status)
     }
 
     /// Has the host undo, and waits until it says how that ended. A host that cannot

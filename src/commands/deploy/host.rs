@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
 
-use crate::deploy::remote::{Remote, RemoteError, answer_of};
+use crate::deploy::remote::{Opening, Remote, RemoteError, answer_of};
 use crate::deploy::{HostPlan, HostRecord, HostState, Lease, StepRecord, UndoRecord};
-use crate::ssh::{Connection, SshError};
+use crate::ssh::{Connection, Ended, SshError, Stream};
 
 use super::log::HostLog;
 use super::target::Way;
@@ -51,8 +51,8 @@ pub(super) struct Host<'d> {
     pub(super) changed: Notify,
     /// We have its lease.
     pub(super) leased: Cell<bool>,
-    /// What earlier deployments left on it.
-    pub(super) earlier: RefCell<Vec<String>>,
+    /// An earlier deployment left something on it.
+    pub(super) left_something: Cell<bool>,
     pub(super) steps: RefCell<Vec<StepRecord>>,
     pub(super) undo: RefCell<Option<UndoRecord>>,
 }
@@ -86,7 +86,7 @@ impl<'d> Host<'d> {
             state: Cell::new(HostState::Untouched),
             changed: Notify::new(),
             leased: Cell::new(false),
-            earlier: RefCell::default(),
+            left_something: Cell::new(false),
             steps: RefCell::default(),
             undo: RefCell::default(),
         }
@@ -143,6 +143,11 @@ impl<'d> Host<'d> {
         Ok(new)
     }
 
+    /// Forgets the connection, whatever it is.
+    pub(super) async fn hang_up(&self) {
+        self.connection.lock().await.take();
+    }
+
     /// Forgets a connection that was lost.
     pub(super) async fn forget(&self, lost: &Arc<Connection>) {
         let mut connection = self.connection.lock().await;
@@ -183,6 +188,42 @@ impl<'d> Host<'d> {
         let answer = connection.call(&call.argv, call.stdin, ANSWER).await?;
         let lines = answer_of(&answer.stdout, &answer.stderr);
         lines.and_then(|lines| read(&lines)).map_err(|error| self.refused(doing, error))
+    }
+
+    /// Runs a command that changes nothing, such as a check, for at most `limit`.
+    pub(super) async fn run(
+        &self,
+        argv: &[String],
+        limit: Duration,
+        line: impl FnMut(Stream, &str),
+    ) -> Result<Ended, Trouble> {
+        self.watch("running a command", self.remote.run(0, argv).into(), limit, line).await
+    }
+
+    /// Has the program on the host run a command, which ends when this is dropped.
+    pub(super) async fn watch(
+        &self,
+        doing: &'static str,
+        call: Call<'_>,
+        limit: Duration,
+        mut line: impl FnMut(Stream, &str),
+    ) -> Result<Ended, Trouble> {
+        let connection = self.connection().await?;
+        let mut opening = Opening::default();
+        let said = |stream, text: &str| {
+            // Until it has begun the program itself speaks, on stdout alone.
+            if stream == Stream::Stderr || opening.takes(text) {
+                line(stream, text);
+            }
+        };
+        let ended = connection.watch(&call.argv, call.stdin, limit, said).await?;
+        match opening {
+            Opening::Begun => Ok(ended),
+            Opening::Not(error) => Err(self.refused(doing, error)),
+            Opening::Awaited | Opening::Answering => {
+                Err(self.refused(doing, RemoteError::Silent("it ended before the command began".to_owned())))
+            }
+        }
     }
 
     /// What the program on the host would not do.

@@ -121,8 +121,10 @@ async fn conduct(deployment: &Deployment<'_>, signals: &mut Signals) -> (Ending,
 
 /// Leaves in good time: the armed undo does its work without us.
 async fn leave(deployment: &Deployment<'_>, signal: Signal, reason: Option<String>) -> Ending {
-    // What is not asked in time is undone when its timer has run out.
-    let _ = timeout(FAREWELL, deployment.ask_to_undo()).await;
+    if !deployment.is_confirmed() {
+        // What is not asked in time is undone when its timer has run out.
+        let _ = timeout(FAREWELL, deployment.ask_to_undo()).await;
+    }
     let signal = match signal {
         Signal::Interrupt => crate::deploy::Signal::Interrupt,
         Signal::Terminate => crate::deploy::Signal::Terminate,
