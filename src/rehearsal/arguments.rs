@@ -104,9 +104,10 @@ pub enum Fault {
     BothRejected,
     /// The environment of `null` does not exist, so GitHub lets the job run: void (14)
     UnprotectedEnvironment,
-    /// A step of the deployment fails on the last host; every host gets its old version back: lost (10)
+    /// A step of the deployment fails on the last host, and all are rolled back (30): lost (10)
     DeployStep,
-    /// The new version cuts the last host off, which then undoes by itself; so do the others: lost (10)
+    /// The new version cuts the last host off, which undoes by itself, and all are rolled
+    /// back (30): lost (10)
     DeployCutOff,
     /// GitHub is out of reach for three seconds: must be outlived (0)
     ApiOutage,

@@ -220,7 +220,7 @@ impl<'a> Play<'a> {
         });
     }
 
-    /// What goes wrong, does so once an approved job runs.
+    /// What goes wrong with GitHub, does so once an approved job runs.
     fn go_wrong(&mut self) {
         if self.gone_wrong || !self.runner.has_passed_a_gate() || !self.reviews.is_empty() {
             return;
@@ -237,14 +237,6 @@ impl<'a> Play<'a> {
             Some(Fault::RateLimit) => {
                 self.show.say(&format!("fault: the rate limit is spent for {seconds} s"));
                 github.exhaust_rate_limit(now + FAULT_LASTS);
-            }
-            Some(Fault::DeployStep) => {
-                self.show.say(&format!("fault: the new version does not start on {FAULTY_ON}"));
-            }
-            Some(Fault::DeployCutOff) => {
-                self.show.say(&format!(
-                    "fault: the new version cuts {FAULTY_ON} off; without a word for {UNDO_AFTER} it undoes that"
-                ));
             }
             _ => {}
         }
@@ -275,6 +267,15 @@ impl<'a> Play<'a> {
     fn show_the_deployment(&mut self) {
         if self.deployment.is_none() && self.reviewed_runner().runs("race deploy") {
             self.deployment = Some(DeploymentLog::default());
+            match self.scenario.fault {
+                Some(Fault::DeployStep) => {
+                    self.show.say(&format!("fault: the new version does not start on {FAULTY_ON}"));
+                }
+                Some(Fault::DeployCutOff) => self.show.say(&format!(
+                    "fault: the new version cuts {FAULTY_ON} off; without a word for {UNDO_AFTER} it undoes that"
+                )),
+                _ => {}
+            }
         }
         let log = self.reviewed_runner().staged().path(&format!("{}.log", Contender::Testnet.name()));
         let Some(deployment) = &mut self.deployment else { return };

@@ -32,8 +32,9 @@ pub(super) const REVIEWER_TOKEN: &str = "ghp_reviewer";
 /// A rehearsal lives an hour in seconds, so it may ask as often as in many hours.
 const HOURLY_LIMIT: u64 = 100_000;
 
-/// How long the testnet goes on before it stalls, where it does.
-const BEFORE_STALL: Duration = Duration::from_secs(2);
+/// How long the testnet goes on before it stalls, where it does: a deployment takes two
+/// seconds of it.
+const BEFORE_STALL: Duration = Duration::from_secs(4);
 
 /// The longest time without a session that the rehearsal's policy allows, besides
 /// some sessions: a machine that is busy must not look like a stall.
