@@ -81,7 +81,7 @@ fn a_forks_own_run_has_no_key_even_when_it_is_approved() {
 
 #[test]
 fn a_fork_whose_dispatched_run_nobody_approves_stays_undecided() {
-    let played = play("--fork --approve none --deadline 2s", 12, "undecided", None);
+    let played = play("--fork --approve none --deadline 4s", 12, "undecided", None);
     let text = played.verdict()["reason"]["text"].to_string();
     assert!(text.contains("which was dispatched for this commit"), "{text}");
 }

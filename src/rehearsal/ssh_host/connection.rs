@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
-use super::process::{Groups, Guard};
+use super::process::relay;
 
 /// One client's connection.
 pub(super) struct Connection {
@@ -24,7 +24,6 @@ pub(super) struct Connection {
     directory: Arc<Path>,
     /// Its commands' `PATH`.
     path: Arc<OsStr>,
-    groups: Groups,
     channels: HashMap<ChannelId, Channel<Msg>>,
     /// Commands and forwarded ports: dropped with the connection, and they with it.
     work: JoinSet<()>,
@@ -32,9 +31,9 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A connection for this client, whose commands run in that directory.
-    pub(super) fn new(client: PublicKey, directory: Arc<Path>, path: OsString, groups: Groups) -> Self {
+    pub(super) fn new(client: PublicKey, directory: Arc<Path>, path: OsString) -> Self {
         let path = Arc::from(path);
-        Self { client, directory, path, groups, channels: HashMap::new(), work: JoinSet::new() }
+        Self { client, directory, path, channels: HashMap::new(), work: JoinSet::new() }
     }
 
     /// A new connection of the same client.
@@ -43,7 +42,6 @@ impl Connection {
             client: self.client.clone(),
             directory: Arc::clone(&self.directory),
             path: Arc::clone(&self.path),
-            groups: self.groups.clone(),
             channels: HashMap::new(),
             work: JoinSet::new(),
         }
@@ -99,9 +97,11 @@ impl Handler for Connection {
     ) -> Result<(), Self::Error> {
         let Some(channel) = self.channels.remove(&id) else { return session.channel_failure(id) };
         let Ok(child) = self.spawn(command) else { return session.channel_failure(id) };
-        let Some(group) = self.groups.add(&child) else { return session.channel_failure(id) };
         session.channel_success(id)?;
-        self.work.spawn(Guard::of(group, self.groups.clone()).relay(channel, child));
+        self.work.spawn(async move {
+            // Where the channel is gone there is nobody to tell.
+            let _ = relay(channel, child).await;
+        });
         Ok(())
     }
 

@@ -20,7 +20,6 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 
 use connection::Connection;
-use process::Groups;
 
 /// How often a host looks whether it is cut off.
 const LOOK: Duration = Duration::from_millis(20);
@@ -39,8 +38,8 @@ pub struct SshHostOptions {
     pub first_path: Option<PathBuf>,
 }
 
-/// A running SSH host. It stops when this value is dropped, and takes with it every
-/// process it started that did not leave for a session of its own.
+/// A running SSH host. When this value is dropped it stops, and the streams of what
+/// runs there end: as on any host, what does not heed that goes on.
 #[derive(Debug)]
 pub struct SshHost {
     port: u16,
@@ -49,7 +48,6 @@ pub struct SshHost {
     directory: PathBuf,
     /// Takes the directory away in the end, where it is ours.
     _temporary: Option<TempDir>,
-    groups: Groups,
     task: JoinHandle<()>,
 }
 
@@ -83,20 +81,17 @@ impl SshHost {
                 (temporary.path().to_owned(), Some(temporary))
             }
         };
-        let groups = Groups::default();
         let mut path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
         if let Some(mut first) = options.first_path.map(PathBuf::into_os_string) {
             first.push(":");
             first.push(path);
             path = first;
         }
-        let connection =
-            Connection::new(client_key.public_key().clone(), Arc::from(&*directory), path, groups.clone());
+        let connection = Connection::new(client_key.public_key().clone(), Arc::from(&*directory), path);
         Ok(Self {
             port: listener.local_addr()?.port(),
             host_key: host_key.public_key().to_openssh().map_err(io::Error::other)?,
             client_key: client_key.to_openssh(LineEnding::LF).map_err(io::Error::other)?.to_string(),
-            groups,
             task: tokio::spawn(serve(
                 listener,
                 Arc::new(Config {
@@ -142,7 +137,6 @@ impl SshHost {
 impl Drop for SshHost {
     fn drop(&mut self) {
         self.task.abort();
-        self.groups.kill_all();
     }
 }
 
