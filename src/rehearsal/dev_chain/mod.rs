@@ -83,6 +83,12 @@ impl DevChain {
         format!("ws://{}", self.address)
     }
 
+    /// The node's port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// The session index on the finalized chain, as it goes.
     #[must_use]
     pub fn sessions(&self) -> watch::Receiver<u32> {
