@@ -84,12 +84,12 @@ impl Host<'_> {
         over: Option<&str>,
     ) -> Result<Option<Held>, Trouble> {
         let call = self.remote.lease_take(&lease.id, lasts, &lease.line(), over);
+        // It may be ours as soon as it was asked for, whether we hear of it or not.
+        self.leased.set(true);
         match self.ask("taking the lease", call.into(), remote::taken).await? {
-            Taken::Taken => {
-                self.leased.set(true);
-                Ok(None)
-            }
+            Taken::Taken => Ok(None),
             Taken::Held(holder) => {
+                self.leased.set(false);
                 let remaining = Duration::from_secs(holder.seconds_left.try_into().unwrap_or_default());
                 let holder = Lease::parse(&holder.line).map_err(|error| Trouble::Host {
                     host: self.name().to_owned(),
@@ -111,15 +111,19 @@ impl Host<'_> {
     }
 
     /// Brings what an earlier deployment left to its end: it is undone, because nobody
-    /// confirmed it.
-    pub(super) async fn finish_earlier(&self) -> Result<(), Trouble> {
-        let earlier = self.earlier.take();
+    /// confirmed it. It is asked for anew where the lease was `waited` for.
+    pub(super) async fn finish_earlier(&self, waited: bool) -> Result<(), Trouble> {
+        if self.earlier.take().is_empty() && !waited {
+            return Ok(());
+        }
+        // While we waited for the lease, its holder may have confirmed what it had begun.
+        let earlier: Vec<String> = self.probe().await?.unfinished.into_iter().map(|one| one.id).collect();
         for id in &earlier {
             self.log.say(&format!("undoing what the deployment {id} left"));
             let until = Instant::now() + EARLIER;
+            let undo = self.remote.undo(id).into();
+            let mut status = self.ask("undoing what is left", undo, remote::status).await?;
             loop {
-                let status =
-                    self.ask("undoing what is left", self.remote.undo(id).into(), remote::status).await?;
                 let what = match status {
                     Status::Undone(failed) if failed.is_empty() => break,
                     Status::Undone(failed) => {
@@ -131,6 +135,7 @@ impl Host<'_> {
                     }
                     _ => {
                         sleep(EVERY).await;
+                        status = self.undo_status(id).await?;
                         continue;
                     }
                 };

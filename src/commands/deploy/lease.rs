@@ -33,7 +33,12 @@ impl Deployment<'_> {
         let began = Instant::now();
         let (mut over, mut told, mut asked) = (None::<String>, None::<Instant>, None::<Instant>);
         loop {
-            let Some(held) = self.try_to_take(over.as_deref()).await? else { return Ok(()) };
+            let Some(held) = self.try_to_take(over.as_deref()).await? else {
+                let waited = told.is_some() || asked.is_some();
+                return try_join_all(self.hosts.iter().map(|host| host.finish_earlier(waited)))
+                    .await
+                    .map(drop);
+            };
             // A whole lease is had by one run, so what we have of it stands in its way.
             self.release().await;
             let waited = began.elapsed();
@@ -67,11 +72,9 @@ impl Deployment<'_> {
             return Ok(Some(held));
         }
         let taken = others.iter().map(|host| host.take_lease(self.lease, self.policy.lease, over));
-        let held = try_join_all(taken).await?.into_iter().flatten().next();
-        if held.is_none() {
-            try_join_all(self.hosts.iter().map(Host::finish_earlier)).await?;
-        }
-        Ok(held)
+        // Each is waited for, so that none is taken after we have given them back.
+        let taken = join_all(taken).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(taken.into_iter().flatten().next())
     }
 
     /// Gives back what we have of it. Where that fails it expires.
