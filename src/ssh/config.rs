@@ -71,7 +71,7 @@ pub(super) fn config(target: &Target, directory: &Path, has_key: bool) -> Result
         before = Some(hop);
     }
     if !target.proxy_command.is_empty() {
-        let _ = writeln!(text, "ProxyCommand exec {}", proxy_command(target)?);
+        let _ = writeln!(text, "ProxyCommand {}", proxy_command(target)?);
     }
     let _ = write!(text, "ControlMaster yes\nControlPath {directory}/socket\n{FIXED}");
     let _ = writeln!(text, "UserKnownHostsFile {directory}/known_hosts");
@@ -102,19 +102,31 @@ fn invalid(target: &Target, text: &str) -> SshError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::target::tests::target;
     use super::*;
+
+    fn target() -> Target {
+        Target::from(&crate::policy::Host {
+            name: "validator-1".to_owned(),
+            address: "[fe80::1%eth0]".to_owned(),
+            port: 2222,
+            user: "deploy".to_owned(),
+            host_keys: Vec::new(),
+            jump: Vec::new(),
+            proxy_command: Vec::new(),
+            groups: Vec::new(),
+        })
+    }
 
     #[test]
     fn the_address_is_as_ssh_reads_it() {
-        let text = config(&target(&[]), Path::new("/run/race-x"), true).unwrap();
+        let text = config(&target(), Path::new("/run/race-x"), true).unwrap();
         assert!(text.contains("HostName fe80::1%%eth0\nPort 2222\nUser deploy\n"), "{text}");
     }
 
     #[test]
     fn what_would_change_the_configuration_is_refused() {
         let with = |change: fn(&mut Target)| {
-            let mut target = target(&[]);
+            let mut target = target();
             change(&mut target);
             config(&target, Path::new("/run/race-x"), true)
         };
@@ -124,6 +136,6 @@ mod tests {
         assert!(with(|target| target.proxy_command = vec!["a\nb".to_owned()]).is_err());
         let text =
             with(|target| target.proxy_command = vec!["nc".to_owned(), "100% $(id)".to_owned()]).unwrap();
-        assert!(text.contains("ProxyCommand exec nc '100%% $(id)'\n"), "{text}");
+        assert!(text.contains("ProxyCommand nc '100%% $(id)'\n"), "{text}");
     }
 }

@@ -124,10 +124,10 @@ fn public_key(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
 
-    pub(in crate::ssh) fn target(host_keys: &[&str]) -> Target {
+    fn target(host_keys: &[&str]) -> Target {
         Target::from(&Host {
             name: "validator-1".to_owned(),
             address: "[fe80::1%eth0]".to_owned(),

@@ -107,9 +107,8 @@ pub(crate) fn deployments(state: &Path) -> Vec<Deployment> {
     let all = state.join("deployments");
     let of = |name: String| {
         let directory = all.join(name);
-        let read = |name| {
-            fs::read_to_string(directory.join(name)).ok().map(|text: String| text.trim().to_owned())
-        };
+        let read =
+            |name| fs::read_to_string(directory.join(name)).ok().map(|text: String| text.trim().to_owned());
         Deployment { decision: read("decision"), undone: read("undone"), directory: directory.clone() }
     };
     names(&all).into_iter().map(of).collect()

@@ -84,6 +84,14 @@ impl Sshd {
         Self { port, user, host_key, client_key, directory, children, answers }
     }
 
+    /// Kills every session's process, as a crash or a dead network would end it.
+    pub fn kill_sessions(&self) {
+        for child in self.children.lock().unwrap().iter_mut() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
     /// What `sshd` has logged so far, for the message of a test that fails.
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
@@ -92,10 +100,7 @@ impl Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        for child in self.children.lock().unwrap().iter_mut() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.kill_sessions();
         if std::thread::panicking() {
             eprintln!("sshd's log:\n{}", self.log());
         }

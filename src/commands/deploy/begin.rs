@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
-use crate::deploy::remote::{self, Probed, Status, Taken};
+use crate::deploy::remote::{self, Probed, Status, Taken, Unfinished};
 use crate::deploy::{Change, Lease};
 
 use super::host::Host;
@@ -37,7 +37,7 @@ impl Host<'_> {
         if let Some((what, help)) = self.wants(&probed).into_iter().next() {
             return Err(Trouble::Unfit { host: self.name().to_owned(), what, help });
         }
-        self.earlier.replace(probed.unfinished.into_iter().map(|earlier| earlier.id).collect());
+        self.left_something.set(!probed.unfinished.is_empty());
         Ok(())
     }
 
@@ -111,14 +111,15 @@ impl Host<'_> {
     }
 
     /// Brings what an earlier deployment left to its end: it is undone, because nobody
-    /// confirmed it. It is asked for anew where the lease was `waited` for.
+    /// confirmed it.
+    ///
+    /// With `waited`, or where something was left, the host is asked anew: what another
+    /// had begun it may have confirmed since.
     pub(super) async fn finish_earlier(&self, waited: bool) -> Result<(), Trouble> {
-        if self.earlier.take().is_empty() && !waited {
+        if !self.left_something.replace(false) && !waited {
             return Ok(());
         }
-        // While we waited for the lease, its holder may have confirmed what it had begun.
-        let earlier: Vec<String> = self.probe().await?.unfinished.into_iter().map(|one| one.id).collect();
-        for id in &earlier {
+        for Unfinished { id, .. } in &self.probe().await?.unfinished {
             self.log.say(&format!("undoing what the deployment {id} left"));
             let until = Instant::now() + EARLIER;
             let undo = self.remote.undo(id).into();

@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::{Instant, interval_at, timeout};
 
-use crate::deploy::remote::{self, Look, Opening, Sent, answer_of};
+use crate::deploy::remote::{self, Look, Sent, answer_of};
 use crate::deploy::{Change, Command, HostState, Kind, PlannedStep, StepRecord, Upload, quoted};
 use crate::policy::duration::rounded;
-use crate::ssh::{Ended, Stream};
+use crate::ssh::Ended;
 
 use super::host::{Call, Host};
 use super::source::Source;
@@ -99,18 +99,15 @@ impl Host<'_> {
     }
 
     async fn command(&self, number: usize, command: &Command) -> Result<Done, Trouble> {
-        let connection = self.connection().await?;
         let Command { name, argv, time_limit, secrets, .. } = command;
         let stdin = self.prepared.secrets_of(secrets);
         let call = self.remote.step(self.id, number, stdin.len(), argv);
         let mut shown = self.log.command(&quoted(argv));
-        let mut opening = Opening::default();
-        let line = |stream, line: &str| {
-            if stream == Stream::Stderr || opening.takes(line) {
+        let running =
+            self.watch("beginning a step", Call { argv: call, stdin: &stdin }, *time_limit, |_, line| {
                 shown.line(line);
-            }
-        };
-        let mut running = Box::pin(connection.watch(&call, &stdin, *time_limit, line));
+            });
+        let mut running = Box::pin(running);
         let started = Instant::now();
         let mut heartbeat = interval_at(started + HEARTBEAT, HEARTBEAT);
         let ended = loop {
@@ -126,14 +123,6 @@ impl Host<'_> {
         drop(running);
         shown.end();
         let ended = ended?;
-        match opening {
-            Opening::Begun => {}
-            Opening::Not(error) => return Err(self.refused("beginning a step", error)),
-            Opening::Awaited | Opening::Answering => {
-                let error = remote::RemoteError::Silent("it ended before the step began".to_owned());
-                return Err(self.refused("beginning a step", error));
-            }
-        }
         let (what, status) = match ended {
             Ended::Exit(0) => return Ok(Done { status: Some(0), changed: None }),
             Ended::Exit(127) => ("ended with status 127: there is no such program".to_owned(), Some(127)),

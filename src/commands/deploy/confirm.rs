@@ -49,14 +49,20 @@ impl Host<'_> {
             failed: Vec::new(),
             error: None,
         });
+        if self.state.get() == HostState::Confirmed {
+            // Whether it hears us or not: from here on it is not known to be confirmed.
+            self.become_(HostState::NotKnownToBeUndone);
+        }
         let status =
             self.ask("asking for the undo", self.remote.undo(self.id).into(), remote::status).await?;
-        self.may_be_confirmed.set(false);
+        if self.may_be_confirmed.replace(false) {
+            self.become_(HostState::Armed);
+        }
         Ok(status)
     }
 
-    /// Asks how the undo stands, once it has been asked for. Asking for it again would
-    /// begin an undo anew that has failed.
+    /// Asks how an undo stands that has been asked for. To ask for it once more would
+    /// begin anew what has failed.
     pub(super) async fn undo_status(&self, id: &str) -> Result<Status, Trouble> {
         let status = self.ask("asking for the undo", self.remote.status(id).into(), remote::status).await?;
         match status {

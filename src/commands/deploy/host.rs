@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
 
-use crate::deploy::remote::{Remote, RemoteError, answer_of};
+use crate::deploy::remote::{Opening, Remote, RemoteError, answer_of};
 use crate::deploy::{HostPlan, HostRecord, HostState, Lease, StepRecord, UndoRecord};
-use crate::ssh::{Connection, SshError};
+use crate::ssh::{Connection, Ended, SshError, Stream};
 
 use super::log::HostLog;
 use super::target::Way;
@@ -55,8 +55,8 @@ pub(super) struct Host<'d> {
     pub(super) is_known: Cell<bool>,
     /// It was asked to confirm, and has not heard of an undo since.
     pub(super) may_be_confirmed: Cell<bool>,
-    /// What earlier deployments left on it.
-    pub(super) earlier: RefCell<Vec<String>>,
+    /// An earlier deployment left something on it.
+    pub(super) left_something: Cell<bool>,
     pub(super) steps: RefCell<Vec<StepRecord>>,
     pub(super) undo: RefCell<Option<UndoRecord>>,
 }
@@ -92,7 +92,7 @@ impl<'d> Host<'d> {
             leased: Cell::new(false),
             is_known: Cell::new(false),
             may_be_confirmed: Cell::new(false),
-            earlier: RefCell::default(),
+            left_something: Cell::new(false),
             steps: RefCell::default(),
             undo: RefCell::default(),
         }
@@ -149,6 +149,11 @@ impl<'d> Host<'d> {
         Ok(new)
     }
 
+    /// Forgets the connection, whatever it is.
+    pub(super) async fn hang_up(&self) {
+        self.connection.lock().await.take();
+    }
+
     /// Forgets a connection that was lost.
     pub(super) async fn forget(&self, lost: &Arc<Connection>) {
         let mut connection = self.connection.lock().await;
@@ -189,6 +194,42 @@ impl<'d> Host<'d> {
         let answer = connection.call(&call.argv, call.stdin, ANSWER).await?;
         let lines = answer_of(&answer.stdout, &answer.stderr);
         lines.and_then(|lines| read(&lines)).map_err(|error| self.refused(doing, error))
+    }
+
+    /// Runs a command that changes nothing, such as a check, for at most `limit`.
+    pub(super) async fn run(
+        &self,
+        argv: &[String],
+        limit: Duration,
+        line: impl FnMut(Stream, &str),
+    ) -> Result<Ended, Trouble> {
+        self.watch("running a command", self.remote.run(0, argv).into(), limit, line).await
+    }
+
+    /// Has the program on the host run a command, which ends when this is dropped.
+    pub(super) async fn watch(
+        &self,
+        doing: &'static str,
+        call: Call<'_>,
+        limit: Duration,
+        mut line: impl FnMut(Stream, &str),
+    ) -> Result<Ended, Trouble> {
+        let connection = self.connection().await?;
+        let mut opening = Opening::default();
+        let said = |stream, text: &str| {
+            // Until it has begun the program itself speaks, on stdout alone.
+            if stream == Stream::Stderr || opening.takes(text) {
+                line(stream, text);
+            }
+        };
+        let ended = connection.watch(&call.argv, call.stdin, limit, said).await?;
+        match opening {
+            Opening::Begun => Ok(ended),
+            Opening::Not(error) => Err(self.refused(doing, error)),
+            Opening::Awaited | Opening::Answering => {
+                Err(self.refused(doing, RemoteError::Silent("it ended before the command began".to_owned())))
+            }
+        }
     }
 
     /// What the program on the host would not do.

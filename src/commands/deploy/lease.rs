@@ -33,12 +33,7 @@ impl Deployment<'_> {
         let began = Instant::now();
         let (mut over, mut told, mut asked) = (None::<String>, None::<Instant>, None::<Instant>);
         loop {
-            let Some(held) = self.try_to_take(over.as_deref()).await? else {
-                let waited = told.is_some() || asked.is_some();
-                return try_join_all(self.hosts.iter().map(|host| host.finish_earlier(waited)))
-                    .await
-                    .map(drop);
-            };
+            let Some(held) = self.try_to_take(over.as_deref(), asked.is_some()).await? else { return Ok(()) };
             // A whole lease is had by one run, so what we have of it stands in its way.
             self.release().await;
             let waited = began.elapsed();
@@ -66,7 +61,7 @@ impl Deployment<'_> {
 
     /// Takes it on the first host, and then on the others at once: whoever has the
     /// first one's need not fear that two wait for each other.
-    async fn try_to_take(&self, over: Option<&str>) -> Result<Option<Held>, Trouble> {
+    async fn try_to_take(&self, over: Option<&str>, waited: bool) -> Result<Option<Held>, Trouble> {
         let Some((first, others)) = self.hosts.split_first() else { return Ok(None) };
         if let Some(held) = first.take_lease(self.lease, self.policy.lease, over).await? {
             return Ok(Some(held));
@@ -74,7 +69,11 @@ impl Deployment<'_> {
         let taken = others.iter().map(|host| host.take_lease(self.lease, self.policy.lease, over));
         // Each is waited for, so that none is taken after we have given them back.
         let taken = join_all(taken).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        Ok(taken.into_iter().flatten().next())
+        let held = taken.into_iter().flatten().next();
+        if held.is_none() {
+            try_join_all(self.hosts.iter().map(|host| host.finish_earlier(waited))).await?;
+        }
+        Ok(held)
     }
 
     /// Gives back what we have of it. Where that fails it expires.

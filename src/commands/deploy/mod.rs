@@ -121,17 +121,13 @@ async fn conduct(deployment: &Deployment<'_>, signals: &mut Signals) -> (Ending,
 
 /// Leaves in good time: the armed undo does its work without us.
 async fn leave(deployment: &Deployment<'_>, signal: Signal, reason: Option<String>) -> Ending {
-    let _ = timeout(FAREWELL, async {
-        deployment.ask_to_undo().await;
-        if deployment.hosts.iter().all(Host::is_as_it_was) {
-            deployment.release().await;
+    if !deployment.is_confirmed() {
+        let _ = timeout(FAREWELL, deployment.ask_to_undo()).await;
+        // What was not asked in time is undone when its timer has run out, unless it
+        // has been confirmed.
+        for host in deployment.hosts.iter().filter(|host| host.may_be_confirmed.get()) {
+            host.become_(HostState::NotKnownToBeUndone);
         }
-    })
-    .await;
-    // What was not asked in time is undone when its timer has run out, unless it has
-    // been confirmed.
-    for host in deployment.hosts.iter().filter(|host| host.may_be_confirmed.get()) {
-        host.become_(HostState::NotKnownToBeUndone);
     }
     let signal = match signal {
         Signal::Interrupt => crate::deploy::Signal::Interrupt,

@@ -84,9 +84,9 @@ status() { # ID
 # and all but the last few that have ended.
 prune() { # ID | ''
   for ended in "$state/deployments"/*; do
-    (
+    [ ! -d "$ended" ] || (
       deployment "${ended##*/}"
-      [ "$id" != "$1" ] && [ -d "$dir" ] && [ ! -e "$dir/pruned" ] || exit 0
+      [ "$id" != "$1" ] && [ ! -e "$dir/pruned" ] || exit 0
       read_decision
       [ "$decision" = confirmed ] || exit 0
       : >"$dir/pruned"
