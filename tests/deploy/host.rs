@@ -18,7 +18,8 @@ impl Host {
         let sshd = Sshd::with(|directory| {
             let root = directory.join("root");
             fs::create_dir(&root).unwrap();
-            format!("ForceCommand cd {} && exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"", root.display())
+            let login = "[ ! -e .fault ] || . ./.fault; exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"";
+            format!("ForceCommand cd {} && {{ {login}; }}", root.display())
         });
         Self { name: name.to_owned(), sshd }
     }
@@ -53,7 +54,7 @@ impl Host {
 
     /// The names in its directory besides those of ours, in order.
     pub(crate) fn names(&self) -> Vec<String> {
-        names(&self.root()).into_iter().filter(|name| name != ".race").collect()
+        names(&self.root()).into_iter().filter(|name| ![".race", ".fault"].contains(&name.as_str())).collect()
     }
 
     /// Its deployments' directories, in order.
@@ -68,6 +69,17 @@ impl Host {
         for pid in parents.iter().flat_map(|pid| served_by(pid)) {
             let _ = Command::new("kill").args(["-s", "KILL", &pid]).status();
         }
+    }
+
+    /// The next call of this subcommand is lost with its connection, or every call of it:
+    /// what it should do is done before, where `done` says so.
+    pub(crate) fn lose(&self, subcommand: &str, done: bool, always: bool) {
+        let once = if always { "" } else { "rm .fault" };
+        let run = if done { "/bin/sh -c \"$SSH_ORIGINAL_COMMAND\" >/dev/null" } else { "" };
+        let fault = format!(
+            "case $SSH_ORIGINAL_COMMAND in *' .race {subcommand} '*)\n{once}\n{run}\nkill -KILL $PPID\nexit ;; esac\n"
+        );
+        self.write(".fault", fault);
     }
 
     /// Takes no new connection from now on; or does so again.

@@ -9,16 +9,17 @@ use std::time::{Duration, Instant};
 
 use crate::host::{Deployment, deployments};
 use crate::process::{Running, until};
-use crate::scene::{SETTINGS, Scene, script};
+use crate::scene::{Scene, script};
 
 /// The policy of one deployment: a directory of its own on each host.
-fn policy(scene: &Scene, number: usize) {
+fn policy(scene: &Scene, number: usize, undo_after: &str) {
     let at = |text: String| text.replace("HERE", &format!("run-{number}"));
     let upload = "[[deploy.step]]\nname = \"node\"\nupload = { from = \"node\", to = \"AT/HERE/node\" }\n\
                   [[deploy.step]]\nname = \"fresh\"\nupload = { from = \"node\", to = \"AT/HERE/fresh\" }\n";
     let mark =
         script("mark", "mv HERE/version HERE/before\necho new >HERE/version", "mv HERE/before HERE/version");
-    let settings = format!("{SETTINGS}state_directory = \"state-{number}\"\n");
+    let settings =
+        format!("undo_after = \"{undo_after}\"\nlock_wait = \"0s\"\nstate_directory = \"state-{number}\"\n");
     scene.policy(&settings, &at(format!("{upload}{mark}{}", script("end", "echo working", "true"))));
 }
 
@@ -49,7 +50,7 @@ fn has(root: PathBuf, number: usize) -> Has {
 }
 
 fn lines_of_a_whole_deployment(scene: &Scene, number: usize) -> usize {
-    policy(scene, number);
+    policy(scene, number, "1m");
     let ended = scene.deploy(&[], 0);
     ended.stderr.lines().count()
 }
@@ -79,7 +80,7 @@ fn kill(seed: u64, count: usize) {
     let ended = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for (number, (line, wait)) in moments.iter().enumerate() {
-            policy(&scene, number);
+            policy(&scene, number, "10s");
             let running = scene.start(&[]);
             let ended = &ended;
             // It reads its policy before the next one is written.
@@ -111,7 +112,7 @@ fn kill(seed: u64, count: usize) {
             3 => new += 1,
             _ => {
                 between += 1;
-                policy(&scene, number);
+                policy(&scene, number, "10s");
                 let check = scene.deploy(&["--check"], 5);
                 assert!(check.stdout.contains("do not have the same commit confirmed"), "{}", check.stdout);
             }

@@ -14,7 +14,7 @@ const OTHER: &str = "fedcba9876543210fedcba9876543210fedcba98";
 
 /// A step that tells when it has begun, and goes on when a file is there.
 fn waits() -> String {
-    script("wait", "echo at it\nuntil [ -e go ]; do sleep 0.05; done\necho \"$2\" >version", "rm version")
+    script("wait", "echo at it\nuntil [ -e go ]; do sleep 0.05; done\necho \"$2\" >version", "rm -f version")
         .replace("args = [\"{host}\"]", "args = [\"{host}\", \"{sha}\"]")
 }
 

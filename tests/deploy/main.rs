@@ -11,6 +11,7 @@ mod check;
 mod connection;
 mod disk;
 mod failure;
+mod faults;
 mod host;
 mod keys;
 mod killed;
