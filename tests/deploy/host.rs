@@ -134,7 +134,9 @@ pub(crate) fn running_in(directory: &Path) -> Vec<String> {
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         let there = fs::read_link(path.join("cwd")).is_ok_and(|cwd| cwd.starts_with(directory));
         let told = line.contains(&directory.display().to_string());
-        (there || told).then(|| format!("{}: {line:.300}", path.display()))
+        // Most of the program's line is its text; what it does comes last.
+        let last: String = line.chars().skip(line.chars().count().saturating_sub(300)).collect();
+        (there || told).then(|| format!("{}: {last}", path.display()))
     };
     entries.filter_map(command).collect()
 }

@@ -3,13 +3,15 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::host::{Deployment, deployments};
 use crate::process::{Running, until};
-use crate::scene::{Scene, script};
+use crate::scene::{Scene, ended, script};
+
+/// So many are under way at a time.
+const AT_ONCE: usize = 5;
 
 /// The policy of one deployment: a directory of its own on each host.
 fn policy(scene: &Scene, number: usize, undo_after: &str) {
@@ -49,17 +51,23 @@ fn has(root: PathBuf, number: usize) -> Has {
     }
 }
 
-fn lines_of_a_whole_deployment(scene: &Scene, number: usize) -> usize {
-    policy(scene, number, "1m");
-    let ended = scene.deploy(&[], 0);
-    ended.stderr.lines().count()
+/// `race deploy` in a directory of its own, with the policy of that deployment.
+fn race(scene: &Scene, number: usize, arguments: &[&str]) -> Command {
+    let mut command = scene.race(arguments);
+    command.current_dir(scene.path(&format!("run-{number}")));
+    command
+}
+
+/// The next one that nobody has taken.
+fn next_of<'m, M>(moments: &'m [M], next: &AtomicUsize) -> Option<(usize, &'m M)> {
+    let number = next.fetch_add(1, Ordering::Relaxed);
+    Some((number, moments.get(number)?))
 }
 
 /// Kills so many deployments to three hosts, all at once, at moments from this seed.
 fn kill(seed: u64, count: usize) {
     let mut random = fastrand::Rng::with_seed(seed);
     let scene = Scene::new(3, "");
-    scene.write("node", "new");
     for host in &scene.hosts {
         for number in 0..=count {
             std::fs::create_dir(host.path(&format!("run-{number}"))).unwrap();
@@ -67,7 +75,13 @@ fn kill(seed: u64, count: usize) {
             host.write(&format!("run-{number}/version"), "old");
         }
     }
-    let lines = lines_of_a_whole_deployment(&scene, count);
+    for number in 0..=count {
+        // The last one is not killed, and is to tell how long one is.
+        policy(&scene, number, if number < count { "10s" } else { "1m" });
+        scene.write(&format!("run-{number}/policies/testnet.toml"), scene.read("policies/testnet.toml"));
+        scene.write(&format!("run-{number}/node"), "new");
+    }
+    let lines = ended(race(&scene, count, &[]), 0).stderr.lines().count();
     // Every third is aimed at the confirmations.
     let moments: Vec<(usize, u64)> = (0..count)
         .map(|number| match number % 3 {
@@ -75,23 +89,20 @@ fn kill(seed: u64, count: usize) {
             _ => (random.usize(0..=lines), random.u64(0..120)),
         })
         .collect();
-    let began = OnceLock::new();
-    let began = began.get_or_init(Instant::now);
-    let ended = AtomicUsize::new(0);
+    let began = Instant::now();
+    let (next, ended_before) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        for (number, (line, wait)) in moments.iter().enumerate() {
-            policy(&scene, number, "10s");
-            let running = scene.start(&[]);
-            let ended = &ended;
-            // It reads its policy before the next one is written.
-            running.lines(usize::from(number + 1 < count));
-            scope.spawn(move || {
-                running.lines(*line);
-                // A moment between two lines: this is chance, and nothing waits for it.
-                std::thread::sleep(Duration::from_millis(*wait));
-                let _ = Command::new("kill").args(["-s", "KILL", &running.id().to_string()]).status();
-                if running.end().code.is_some() {
-                    ended.fetch_add(1, Ordering::Relaxed);
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((number, (line, wait))) = next_of(&moments, &next) {
+                    let running = Running::start(race(&scene, number, &[]));
+                    running.lines(*line);
+                    // A moment between two lines: this is chance, and nothing waits for it.
+                    std::thread::sleep(Duration::from_millis(*wait));
+                    let _ = Command::new("kill").args(["-s", "KILL", &running.id().to_string()]).status();
+                    if running.end().code.is_some() {
+                        ended_before.fetch_add(1, Ordering::Relaxed);
+                    }
                 }
             });
         }
@@ -112,15 +123,14 @@ fn kill(seed: u64, count: usize) {
             3 => new += 1,
             _ => {
                 between += 1;
-                policy(&scene, number, "10s");
-                let check = scene.deploy(&["--check"], 5);
+                let check = ended(race(&scene, number, &["--check"]), 5);
                 assert!(check.stdout.contains("do not have the same commit confirmed"), "{}", check.stdout);
             }
         }
     }
-    let ended = ended.into_inner();
+    let whole = ended_before.into_inner();
     println!(
-        "seed {seed}: {count} of {lines} lines; {ended} had ended before; old {old}, new {new}, between {between}; \
+        "seed {seed}: {count} of {lines} lines; {whole} had ended before; old {old}, new {new}, between {between}; \
          killed after {killed:?}, settled after {:?}",
         began.elapsed()
     );

@@ -2,6 +2,7 @@
 //! directory of its own as all that it may change.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test tells what it measured")]
 #![expect(unreachable_pub, reason = "nobody links against a test")]
 
 #[path = "../sshd/mod.rs"]
