@@ -84,12 +84,12 @@ impl Host<'_> {
         over: Option<&str>,
     ) -> Result<Option<Held>, Trouble> {
         let call = self.remote.lease_take(&lease.id, lasts, &lease.line(), over);
+        // It may be ours as soon as it was asked for, whether we hear of it or not.
+        self.leased.set(true);
         match self.ask("taking the lease", call.into(), remote::taken).await? {
-            Taken::Taken => {
-                self.leased.set(true);
-                Ok(None)
-            }
+            Taken::Taken => Ok(None),
             Taken::Held(holder) => {
+                self.leased.set(false);
                 let remaining = Duration::from_secs(holder.seconds_left.try_into().unwrap_or_default());
                 let holder = Lease::parse(&holder.line).map_err(|error| Trouble::Host {
                     host: self.name().to_owned(),
@@ -122,9 +122,9 @@ impl Host<'_> {
         for Unfinished { id, .. } in &self.probe().await?.unfinished {
             self.log.say(&format!("undoing what the deployment {id} left"));
             let until = Instant::now() + EARLIER;
+            let undo = self.remote.undo(id).into();
+            let mut status = self.ask("undoing what is left", undo, remote::status).await?;
             loop {
-                let status =
-                    self.ask("undoing what is left", self.remote.undo(id).into(), remote::status).await?;
                 let what = match status {
                     Status::Undone(failed) if failed.is_empty() => break,
                     Status::Undone(failed) => {
@@ -136,6 +136,7 @@ impl Host<'_> {
                     }
                     _ => {
                         sleep(EVERY).await;
+                        status = self.undo_status(id).await?;
                         continue;
                     }
                 };

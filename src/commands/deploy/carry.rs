@@ -50,6 +50,7 @@ impl Host<'_> {
         let argv = self.remote.arm(self.id, self.undo_after, &self.lease.id, &list);
         let call = Call { argv, stdin: list.as_bytes() };
         self.ask("arming the undo", call, remote::armed).await?;
+        self.is_known.set(true);
         let after = rounded(self.undo_after);
         self.log.say(&format!("armed: it undoes itself {after} after the last word from us"));
         Ok(())

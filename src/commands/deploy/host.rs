@@ -51,6 +51,10 @@ pub(super) struct Host<'d> {
     pub(super) changed: Notify,
     /// We have its lease.
     pub(super) leased: Cell<bool>,
+    /// It has said that it is armed.
+    pub(super) is_known: Cell<bool>,
+    /// It was asked to confirm, and has not heard of an undo since.
+    pub(super) may_be_confirmed: Cell<bool>,
     /// An earlier deployment left something on it.
     pub(super) left_something: Cell<bool>,
     pub(super) steps: RefCell<Vec<StepRecord>>,
@@ -86,6 +90,8 @@ impl<'d> Host<'d> {
             state: Cell::new(HostState::Untouched),
             changed: Notify::new(),
             leased: Cell::new(false),
+            is_known: Cell::new(false),
+            may_be_confirmed: Cell::new(false),
             left_something: Cell::new(false),
             steps: RefCell::default(),
             undo: RefCell::default(),

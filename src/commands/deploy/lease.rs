@@ -67,7 +67,9 @@ impl Deployment<'_> {
             return Ok(Some(held));
         }
         let taken = others.iter().map(|host| host.take_lease(self.lease, self.policy.lease, over));
-        let held = try_join_all(taken).await?.into_iter().flatten().next();
+        // Each is waited for, so that none is taken after we have given them back.
+        let taken = join_all(taken).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let held = taken.into_iter().flatten().next();
         if held.is_none() {
             try_join_all(self.hosts.iter().map(|host| host.finish_earlier(waited))).await?;
         }
