@@ -100,6 +100,7 @@ impl Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
+        self.answers.store(false, Ordering::Relaxed);
         self.kill_sessions();
         if std::thread::panicking() {
             eprintln!("sshd's log:\n{}", self.log());

@@ -8,7 +8,7 @@ use tokio::time::{Instant, interval_at, timeout};
 use crate::deploy::remote::{self, Look, Sent, answer_of};
 use crate::deploy::{Change, Command, HostState, Kind, PlannedStep, StepRecord, Upload, quoted};
 use crate::policy::duration::rounded;
-use crate::ssh::Ended;
+use crate::ssh::{Ended, SshError};
 
 use super::host::{Call, Host};
 use super::source::Source;
@@ -84,7 +84,7 @@ impl Host<'_> {
             changed: None,
             error: None,
         });
-        let ended = work.await;
+        let ended = work.await.map_err(|trouble| self.during(name, trouble));
         if let Some(record) = self.steps.borrow_mut().get_mut(index) {
             record.ended_at = Some(Timestamp::now());
             match &ended {
@@ -96,6 +96,18 @@ impl Host<'_> {
             }
         }
         ended.map(drop)
+    }
+
+    /// What went wrong, with the step that it happened in.
+    fn during(&self, step: &str, trouble: Trouble) -> Trouble {
+        let what = match trouble {
+            Trouble::Ssh(SshError::Lost { .. }) => "was cut short: the connection was lost".to_owned(),
+            Trouble::Ssh(SshError::TimedOut { what, limit, .. }) => {
+                format!("was cut short: {what} took longer than {}", rounded(limit))
+            }
+            trouble => return trouble,
+        };
+        Trouble::Step { host: self.name().to_owned(), step: step.to_owned(), what, status: None }
     }
 
     async fn command(&self, number: usize, command: &Command) -> Result<Done, Trouble> {

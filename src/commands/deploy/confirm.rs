@@ -91,7 +91,9 @@ impl Host<'_> {
                     Err(Trouble::Unknown { .. }) if !self.is_known.get() => return Vec::new(),
                     Err(Trouble::Unknown { .. }) => return vec!["its list is gone from the host".to_owned()],
                     Err(trouble) => {
+                        // The log says itself which host it is about.
                         let text = trouble.to_string();
+                        let text = text.trim_start_matches(&format!("{}: ", self.name())).to_owned();
                         if text != last {
                             self.log.say(&format!("not undone yet: {text}"));
                             last = text;

@@ -44,7 +44,7 @@ pub(super) struct Host<'d> {
     pub(super) lease: &'d Lease,
     pub(super) undo_after: Duration,
     pub(super) log: HostLog,
-    way: Way<'d>,
+    way: Way,
     connection: Mutex<Option<Arc<Connection>>>,
     pub(super) state: Cell<HostState>,
     /// Said when the state changes.
@@ -73,7 +73,7 @@ impl<'d> Host<'d> {
         subject: &'d Subject,
         setting: &'d Setting,
         prepared: &'d Prepared,
-        way: Way<'d>,
+        way: Way,
         log: HostLog,
     ) -> Self {
         Self {

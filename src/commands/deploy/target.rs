@@ -9,27 +9,27 @@ use crate::ssh::{Connection, Hop, SshError, Target};
 use super::Setting;
 
 /// The way to a host, and the key to it.
-pub(super) struct Way<'d> {
+pub(super) struct Way {
     target: Target,
-    key: Option<&'d Secret>,
+    key: Option<Secret>,
     limit: Duration,
 }
 
-impl Way<'_> {
+impl Way {
     /// Logs in.
     pub(super) async fn open(&self) -> Result<Connection, SshError> {
-        Connection::open(&self.target, self.key.map(Secret::expose), self.limit).await
+        Connection::open(&self.target, self.key.as_ref().map(Secret::expose), self.limit).await
     }
 
     /// Logs in for a question that everybody may know.
     pub(super) async fn open_to_confirm(&self) -> Result<Connection, SshError> {
         let target = Target { nothing_secret: true, ..self.target.clone() };
-        Connection::open(&target, self.key.map(Secret::expose), self.limit).await
+        Connection::open(&target, self.key.as_ref().map(Secret::expose), self.limit).await
     }
 }
 
 /// The way to `host`.
-pub(super) fn of<'d>(host: &Host, policy: &policy::Deploy, setting: &'d Setting) -> Way<'d> {
+pub(super) fn of(host: &Host, policy: &policy::Deploy, setting: &Setting) -> Way {
     let jump = |name: &String| {
         policy.jumps.iter().find(|jump| jump.name == *name).map(|jump| Hop {
             name: jump.name.clone(),
@@ -46,5 +46,5 @@ pub(super) fn of<'d>(host: &Host, policy: &policy::Deploy, setting: &'d Setting)
         ssh_config: setting.ssh_config.clone(),
         ..Target::from(host)
     };
-    Way { target, key: setting.key.as_ref(), limit: policy.connect_timeout }
+    Way { target, key: setting.key.clone(), limit: policy.connect_timeout }
 }
