@@ -100,7 +100,7 @@ async fn real_nodes_are_understood() {
             serde_json::from_str::<Value>(recorded[method].as_str().unwrap()).unwrap()["result"].clone()
         };
         let genesis = next(&mut observations).await;
-        assert_eq!(genesis, Seen::Genesis(result("chain_getBlockHash").as_str().unwrap().to_owned()));
+        assert_eq!(genesis, Seen::Genesis(result("chain_getBlockHash").as_str().unwrap().parse().unwrap()));
         let head = next_head(&mut observations).await;
         assert_eq!((head.number, head.session), (number, session), "{node}");
         assert_eq!(json!(head.hash), result("chain_getFinalizedHead"));

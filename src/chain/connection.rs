@@ -20,7 +20,7 @@ use tokio_tungstenite::{
 use super::health::Health;
 use super::values::{self, CURRENT_INDEX};
 use super::wire::{self, Frame, RpcError};
-use crate::soak::Head;
+use crate::soak::{Hash, Head};
 
 /// The largest message that a node may send. Headers and single storage values
 /// have some kilobytes at most.
@@ -114,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// The hash of the chain's first block.
-    pub(super) async fn genesis(&mut self) -> Result<String, ChainError> {
+    pub(super) async fn genesis(&mut self) -> Result<Hash, ChainError> {
         let [value] = self.call([("chain_getBlockHash", json!([0]))]).await?;
         hash("chain_getBlockHash", &value)
     }
@@ -150,15 +150,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let hash = hash("chain_getFinalizedHead", &value)?;
         // What a block holds never changes.
         if let Some(last) = self.last.as_ref().filter(|last| last.hash == hash) {
-            return Ok(last.clone());
+            return Ok(*last);
         }
         let calls = [("chain_getHeader", json!([hash])), ("state_getStorage", json!([CURRENT_INDEX, hash]))];
         let [header, index] = self.call(calls).await?;
         let number =
             values::number(&header["number"]).ok_or_else(|| shape("chain_getHeader", &header["number"]))?;
         let session = values::u32_or_absent(&index).ok_or_else(|| shape("state_getStorage", &index))?;
-        let head = Head { number, hash, session };
-        self.last = Some(head.clone());
+        let head = Head { number, hash, session, time: None };
+        self.last = Some(head);
         Ok(head)
     }
 
@@ -233,8 +233,8 @@ fn config() -> WebSocketConfig {
         .max_frame_size(Some(MESSAGE_LIMIT))
 }
 
-fn hash(method: &'static str, value: &Value) -> Result<String, ChainError> {
-    values::hash(value).map(str::to_owned).ok_or_else(|| shape(method, value))
+fn hash(method: &'static str, value: &Value) -> Result<Hash, ChainError> {
+    values::hash(value).ok_or_else(|| shape(method, value))
 }
 
 fn shape(method: &'static str, value: &Value) -> ChainError {

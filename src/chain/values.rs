@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
+use crate::soak::Hash;
+
 /// Storage key of `Session::CurrentIndex`: `twox128("Session") ++ twox128("CurrentIndex")`.
 pub(super) const CURRENT_INDEX: &str = "0xcec5070d609dd3497f72bde07fc96ba072763800a36a99fdfc7c10f6415f6ee6";
 
 /// A block's hash: `0x` and 64 hexadecimal digits.
-pub(super) fn hash(value: &Value) -> Option<&str> {
-    let text = value.as_str()?;
-    let digits = text.strip_prefix("0x")?;
-    (digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(text)
+pub(super) fn hash(value: &Value) -> Option<Hash> {
+    value.as_str()?.parse().ok()
 }
 
 /// A header's `number`: hexadecimal, with or without leading zeros. Some nodes

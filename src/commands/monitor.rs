@@ -10,7 +10,9 @@ use crate::chain::{Limits, watch};
 use crate::cli::Monitor;
 use crate::exit::Exit;
 use crate::policy;
-use crate::soak::{Checkpoint, Event, NOT_VERIFIED, Observation, Run, Seen, State, Step, Stop};
+use crate::soak::{
+    Checkpoint, Event, NOT_VERIFIED, Observation, Run, Seen, State, Step, Stop, Subject, Terms,
+};
 
 use super::observe::Clock;
 use super::soaking::{CheckpointFile, announce};
@@ -34,14 +36,22 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
         Failure::new(Exit::Invalid, "the policy does not say which nodes to watch")
             .help("add [monitor] to policies/testnet.toml")
     })?;
+    let run = run_of(context)?;
+    let subject = Subject {
+        sha: run.head_sha.clone(),
+        merge_sha: context.runner.get("GITHUB_SHA").map(str::to_owned),
+        code_hash: None,
+    };
+    let terms = Terms::new(policy, &subject)
+        .map_err(|error| Failure::caused(Exit::Invalid, "cannot tell what the nodes must run", &error))?;
     let mut soaking = Soaking {
         context,
-        run: run_of(context)?,
-        state: State::new(&policy),
+        run,
+        state: State::new(&terms),
         file: CheckpointFile::take(arguments.checkpoint.as_deref())?,
-        troubles: vec![None; policy.nodes.len()],
+        troubles: vec![None; terms.monitor.nodes.len()],
         spoken: Instant::now(),
-        policy,
+        terms,
     };
     // A file that cannot be written is better known now than in eight hours.
     soaking.file.finish(&soaking.checkpoint()).await?;
@@ -49,7 +59,7 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
 
     let (sender, mut observations) = mpsc::channel(QUEUE);
     let mut watchers = JoinSet::new();
-    for (index, node) in soaking.policy.nodes.iter().enumerate() {
+    for (index, node) in soaking.terms.monitor.nodes.iter().enumerate() {
         watchers.spawn(watch(
             index,
             node.url.clone(),
@@ -82,7 +92,7 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
     watchers.abort_all();
     let exit = stopped_by.map_or_else(|| soaking.state.verdict().exit(), Signal::exit);
     soaking.file.finish(&soaking.checkpoint()).await?;
-    announce(context, &soaking.run, &soaking.policy, &soaking.state, exit)?;
+    announce(context, &soaking.run, &soaking.terms, &soaking.state, exit)?;
     Ok(exit)
 }
 
@@ -107,7 +117,7 @@ fn run_of(context: &Context) -> Result<Run, Failure> {
 /// A soak on its way.
 struct Soaking<'c> {
     context: &'c Context,
-    policy: policy::Monitor,
+    terms: Terms,
     run: Run,
     state: State,
     file: CheckpointFile,
@@ -118,12 +128,12 @@ struct Soaking<'c> {
 
 impl Soaking<'_> {
     fn checkpoint(&self) -> Checkpoint {
-        Checkpoint::of(&self.run, &self.policy, &self.state)
+        Checkpoint::of(&self.run, &self.terms, &self.state)
     }
 
     fn greet(&mut self) {
-        let (target, nodes) = (self.policy.target_sessions, self.policy.nodes.len());
-        let least = policy::duration::rounded(self.policy.session_length.saturating_mul(target));
+        let (target, nodes) = (self.terms.monitor.target_sessions, self.terms.monitor.nodes.len());
+        let least = policy::duration::rounded(self.terms.monitor.session_length.saturating_mul(target));
         self.say(&format!("soak of {target} sessions on {nodes} node(s); at least {least}"));
         self.say(&format!("warning: {NOT_VERIFIED}"));
     }
@@ -133,7 +143,7 @@ impl Soaking<'_> {
         if let Event::Observed(observation) = &event {
             self.mention_trouble(observation);
         }
-        let step = self.state.fold(&self.policy, event);
+        let step = self.state.fold(&self.terms, event);
         match step {
             Step::Nothing | Step::Ended => {}
             Step::Baseline => {
@@ -145,8 +155,10 @@ impl Soaking<'_> {
             }
             Step::Sessions(more) => {
                 self.save();
-                let (counted, every) =
-                    (self.state.counted(), self.policy.target_sessions.div_ceil(LINES).max(1));
+                let (counted, every) = (
+                    self.state.counted(&self.terms),
+                    self.terms.monitor.target_sessions.div_ceil(LINES).max(1),
+                );
                 if counted / every > counted.saturating_sub(more) / every {
                     self.say_reason();
                 }
@@ -163,7 +175,7 @@ impl Soaking<'_> {
         let trouble = match &observation.seen {
             Seen::Unreachable(trouble) => Some(trouble.clone()),
             Seen::Finalized(_) => None,
-            Seen::Genesis(_) => return,
+            _ => return,
         };
         let Some(known) = self.troubles.get_mut(observation.node) else { return };
         if *known != trouble {
@@ -177,8 +189,8 @@ impl Soaking<'_> {
     }
 
     fn save(&mut self) {
-        let (run, policy, state) = (&self.run, &self.policy, &self.state);
-        self.file.save(|| Checkpoint::of(run, policy, state));
+        let (run, terms, state) = (&self.run, &self.terms, &self.state);
+        self.file.save(|| Checkpoint::of(run, terms, state));
     }
 
     /// A write that failed is tried again with the next session; the last one counts.
@@ -191,7 +203,7 @@ impl Soaking<'_> {
     }
 
     fn say_reason(&mut self) {
-        let reason = self.state.reason(&self.policy).to_string();
+        let reason = self.state.reason(&self.terms).to_string();
         self.say(&reason);
     }
 

@@ -9,10 +9,9 @@ use tokio::task::JoinHandle;
 
 use crate::cli::Format;
 use crate::exit::Exit;
-use crate::policy::Monitor;
 use crate::report::actions::{Level, markdown, write_outputs, write_summary};
 use crate::report::{inert, inert_json};
-use crate::soak::{Checkpoint, NOT_VERIFIED, Run, State, Verdict};
+use crate::soak::{Checkpoint, NOT_VERIFIED, Run, State, Terms, Verdict};
 
 use super::announce::write_whole;
 use super::{Context, Failure};
@@ -82,17 +81,17 @@ fn write(path: &Path, checkpoint: &Checkpoint) -> io::Result<()> {
 pub(super) fn announce(
     context: &Context,
     run: &Run,
-    policy: &Monitor,
+    terms: &Terms,
     state: &State,
     exit: Exit,
 ) -> Result<(), Failure> {
     let output = &context.output;
     let verdict = state.verdict();
-    let reason = state.reason(policy).to_string();
+    let reason = state.reason(terms).to_string();
     let shown = match context.shared.format {
         Format::Human => output.result(&inert(&format!("{}: {reason}", verdict.word()))),
         Format::Json => {
-            let json = serde_json::to_string_pretty(&Checkpoint::of(run, policy, state))
+            let json = serde_json::to_string_pretty(&Checkpoint::of(run, terms, state))
                 .map_err(|error| Failure::caused(Exit::Internal, "cannot write JSON", &error))?;
             output.json(&json)
         }
@@ -105,7 +104,7 @@ pub(super) fn announce(
             .map_err(|error| Failure::caused(Exit::Internal, "cannot write the step's outputs", &error))?;
     }
     if let Some(path) = context.runner.path("GITHUB_STEP_SUMMARY")
-        && let Err(error) = write_summary(&path, &summary(policy, state))
+        && let Err(error) = write_summary(&path, &summary(terms, state))
     {
         output.log(&format!("cannot write the step's summary: {error}"));
     }
@@ -115,10 +114,10 @@ pub(super) fn announce(
     shown.map_err(|error| Failure::caused(Exit::Internal, "cannot write the result", &error))
 }
 
-fn summary(policy: &Monitor, state: &State) -> String {
+fn summary(terms: &Terms, state: &State) -> String {
     let mut text = format!("### Soak {}\n\n", state.verdict().word());
-    let _ = writeln!(text, "{}\n", markdown(&state.reason(policy).to_string()));
-    let _ = writeln!(text, "- sessions: {} of {}", state.counted(), policy.target_sessions);
+    let _ = writeln!(text, "{}\n", markdown(&state.reason(terms).to_string()));
+    let _ = writeln!(text, "- sessions: {} of {}", state.counted(terms), terms.monitor.target_sessions);
     if let Some(baseline) = state.baseline() {
         let _ = writeln!(text, "- counted from session {}, block {}", baseline.session, baseline.block);
     }

@@ -5,12 +5,17 @@ mod check;
 mod deployment;
 pub mod duration;
 mod monitoring;
+mod monitoring_check;
 mod race;
+mod stall;
+mod watching;
 
 pub use check::{Problem, Severity, check};
 pub use deployment::{Deploy, Host, Step};
-pub use monitoring::{Monitor, Node, Quorum, Stall};
+pub use monitoring::{Expect, Monitor, Node, Quorum};
 pub use race::{BothApproved, Branch, OnBranchFailure, Polling, Proof, Rules, Selection};
+pub use stall::{Learn, Stall};
+pub use watching::{Watch, WatchRule};
 
 use serde::{Deserialize, Serialize};
 
