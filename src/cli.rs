@@ -171,6 +171,22 @@ pub struct Deploy {
     /// Print the commands of every host, and run nothing
     #[arg(long)]
     pub plan: bool,
+    /// Log in to every host and say how it stands; change nothing
+    #[arg(long, conflicts_with = "plan")]
+    pub check: bool,
+    /// Give the testnet free, whoever has it, unless its run still goes on
+    #[arg(long, conflicts_with_all = ["plan", "check"])]
+    pub release: bool,
+    /// With --release: also when its run still goes on
+    #[arg(long, requires = "release")]
+    pub force: bool,
+    /// Write what happened to this file, as race.deploy/1
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "check", "release"])]
+    pub report: Option<PathBuf>,
+    /// Keep the whole output of every host in this directory, and after a failure the
+    /// files that the policy names
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "check", "release"])]
+    pub logs: Option<PathBuf>,
     /// First wait for this artifact of our own run, and unpack it
     #[arg(long, value_name = "NAME")]
     pub artifact: Option<String>,

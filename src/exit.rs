@@ -40,7 +40,7 @@ pub enum Exit {
     SoakUnmeasured = 21,
     /// The soak is to go on from its checkpoint.
     SoakUnfinished = 22,
-    /// The deployment failed and was rolled back.
+    /// The deployment failed; every host is as it was, touched or not.
     RolledBack = 30,
     /// The deployment failed and the rollback is not confirmed.
     NotRolledBack = 31,
@@ -99,7 +99,7 @@ impl Exit {
             Self::SoakFailed => "soak failed",
             Self::SoakUnmeasured => "soak unmeasured",
             Self::SoakUnfinished => "soak unfinished: go on from the checkpoint",
-            Self::RolledBack => "deployment failed, rolled back",
+            Self::RolledBack => "deployment failed; every host is as it was",
             Self::NotRolledBack => "deployment failed, rollback not confirmed",
             Self::Interrupted => "SIGINT, after an orderly stop",
             Self::Terminated => "SIGTERM, after an orderly stop",

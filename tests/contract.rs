@@ -121,6 +121,9 @@ fn world() -> (World, u64) {
         },
         at(7),
     );
+    let fork = world.open_fork_pull_request("dora", "From a fork", at(8));
+    world.start_pull_request_run(fork, at(8));
+    world.dispatch_run("alice", "by hand", at(9));
     (world, run)
 }
 
@@ -157,6 +160,7 @@ fn read_everything(github: &GitHub, run: u64) {
         format!("/commits/{head}/check-runs?check_name=testnet"),
         format!("/commits/{head}/pulls"),
         format!("/pulls/{number}"),
+        format!("/pulls/{}", number + 1),
         "/contents/policies/race.toml?ref=main".to_owned(),
     ];
     for attempt in 1..=attempts {

@@ -172,7 +172,18 @@ async fn a_plan_is_printed_and_nothing_run() {
     let mut command = race(directory.path(), &[&host], steps);
     command.arg("--plan");
     let (stdout, _) = ended(command, 0).await;
-    assert_eq!(stdout, "validator-1\n  install (at most 10m): touch 'it is 0123456789a'\n");
+    assert_eq!(
+        stdout,
+        "wave 1\n  validator-1\n    1. install (at most 10m): touch 'it is 0123456789a'\n       \
+         undo: the policy does not say: what the step did stays\n"
+    );
+    let mut command = race(directory.path(), &[&host], steps);
+    command.args(["--plan", "--format", "json"]);
+    let (stdout, stderr) = ended(command, 0).await;
+    let plan: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(plan["schema"], "race.plan/1");
+    assert_eq!(plan["hosts"][0]["steps"][0]["argv"], serde_json::json!(["touch", "it is 0123456789a"]));
+    assert!(stderr.contains("how to undo the step `install`") && stderr.contains("`undo = []`"), "{stderr}");
     assert_eq!(std::fs::read_dir(host.directory()).unwrap().count(), 0);
     let (_, stderr) = ended(race(directory.path(), &[&host], &steps.replace("short_sha", "branch")), 2).await;
     assert!(stderr.contains("step `install`: there is no placeholder `{branch}`"), "{stderr}");

@@ -8,7 +8,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use testnet_deployer::exit::Exit;
-use testnet_deployer::policy::{Branch, Deploy, Host, Monitor, Policy, Rules, Step, duration};
+use testnet_deployer::policy::{
+    AfterUndo, Branch, Collect, Deploy, Host, Jump, Monitor, Policy, Ready, Rules, Step, Upload, duration,
+};
 use testnet_deployer::rehearsal::workflow::{action, expression, keys as workflow_keys};
 
 fn page(path: &str) -> String {
@@ -48,6 +50,7 @@ fn what_the_rehearsals_runner_knows_is_what_the_page_lists() {
     let told = rows(&page("docs/reference/rehearsal-runner.md"));
     let mut known: Vec<(&str, &[&str])> = vec![
         ("events", &workflow_keys::EVENTS),
+        ("keys of an input of `workflow_dispatch`", &workflow_keys::INPUT),
         ("keys of the workflow", &workflow_keys::WORKFLOW),
         ("keys of `concurrency`", &workflow_keys::CONCURRENCY),
         ("keys of a job", &workflow_keys::JOB),
@@ -84,10 +87,11 @@ fn keys(section: &str) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-/// The keys of `value` and, as TOML writes them, the scalars.
+/// The keys of `value` and, as TOML writes them, their values; what has none is `none`.
 fn fields(value: &impl serde::Serialize) -> BTreeSet<(String, String)> {
     let Value::Object(fields) = serde_json::to_value(value).unwrap() else { panic!("not a table") };
-    fields.into_iter().map(|(key, value)| (key, value.to_string())).collect()
+    let told = |value: Value| if value.is_null() { "none".to_owned() } else { value.to_string() };
+    fields.into_iter().map(|(key, value)| (key, told(value))).collect()
 }
 
 /// Checks the defaults that the page gives, those of `told`, which it tells in
@@ -112,7 +116,17 @@ fn tables(name: &str, value: &Value, found: &mut Vec<(String, BTreeSet<String>)>
     for (key, value) in fields {
         let inner = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
         match value {
-            Value::Object(_) => tables(&inner, value, found),
+            // Its keys are whatever the policy's author calls the variables.
+            Value::Object(_) if key == "env" => {
+                own.insert(key.clone());
+            }
+            Value::Object(_) => {
+                // The table that holds it tells of it where it may be left out.
+                if key == "upload" {
+                    own.insert(key.clone());
+                }
+                tables(&inner, value, found);
+            }
             Value::Array(rows) if rows.first().is_some_and(Value::is_object) => {
                 let at = found.len();
                 tables(&inner, &rows[0], found);
@@ -154,11 +168,22 @@ fn the_policy_page_tells_the_defaults() {
     assert_told("[polling]", &Policy::example().polling, &["deadline"]);
 
     let deploy: Deploy = least(json!({"host": [], "step": []}));
-    assert_told("[deploy]", &deploy, &["host", "step"]);
-    let host: Host = least(json!({"name": "a", "address": "b", "host_keys": []}));
-    assert_told("[[deploy.host]]", &host, &["name", "address", "host_keys"]);
-    let step: Step = least(json!({"name": "a", "run": []}));
-    assert_told("[[deploy.step]]", &step, &["name", "run"]);
+    let tables = ["host", "jump", "step", "after_undo", "ready", "collect"];
+    assert_told("[deploy]", &deploy, &tables);
+    let host: Host = least(json!({"name": "a", "address": "b"}));
+    assert_told("[[deploy.host]]", &host, &["name", "address"]);
+    let jump: Jump = least(json!({"name": "a", "address": "b"}));
+    assert_told("[[deploy.jump]]", &jump, &["name", "address"]);
+    let step: Step = least(json!({"name": "a"}));
+    assert_told("[[deploy.step]]", &step, &["name"]);
+    let upload: Upload = least(json!({"from": "a", "to": "b"}));
+    assert_told("[deploy.step.upload]", &upload, &["from", "to"]);
+    let after_undo: AfterUndo = least(json!({"name": "a"}));
+    assert_told("[[deploy.after_undo]]", &after_undo, &["name"]);
+    let ready: Ready = least(json!({"name": "a"}));
+    assert_told("[[deploy.ready]]", &ready, &["name"]);
+    let collect: Collect = least(json!({"name": "a"}));
+    assert_told("[[deploy.collect]]", &collect, &["name"]);
     let monitor: Monitor = least(json!({"session_length": "1m", "node": []}));
     assert_told("[monitor]", &monitor, &["session_length", "node", "stall"]);
 }

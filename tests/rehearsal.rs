@@ -108,6 +108,52 @@ fn the_testnet_wins() {
     assert!(build.contains(played.verdict()["run"]["head_sha"].as_str().unwrap()), "{build}");
 }
 
+/// The fork's own run waits without secrets; a run is dispatched for it, deploys its
+/// commit, settles on it, and the check of its own run takes that over.
+#[test]
+fn a_forks_testnet_is_dispatched() {
+    let played = play("--fork --approve testnet --sessions 25", 0, "won", None);
+    let verdict = played.verdict();
+    assert_eq!(verdict["reason"]["code"], "dispatched-won", "{verdict}");
+    let head = verdict["run"]["head_sha"].as_str().unwrap();
+    let there: Value =
+        serde_json::from_slice(&std::fs::read(played.file("dispatched/verdict.json")).unwrap()).unwrap();
+    assert_eq!((&there["winner"], &there["run"]["head_sha"]), (&"testnet".into(), &head.into()), "{there}");
+    assert_eq!(there["run"]["event"], "workflow_dispatch");
+    let log = |name: &str| std::fs::read_to_string(played.file(name)).unwrap_or_default();
+    assert!(log("dispatched/testnet.log").contains(&head[..11]), "{}", log("dispatched/testnet.log"));
+    assert!(log("dispatched/build.log").contains(head), "{}", log("dispatched/build.log"));
+    assert!(log("dispatched/settle.log").contains("takes this verdict"), "{}", log("dispatched/settle.log"));
+    assert_eq!(log("open.log"), "", "only a dispatched run opens");
+    let told = String::from_utf8_lossy(&played.output.stdout).into_owned();
+    assert!(told.contains("won: testnet succeeded; approved by alice"), "{told}");
+}
+
+#[test]
+fn a_forks_own_run_has_no_key_even_when_it_is_approved() {
+    let played = play("--fork=own --approve testnet", 10, "lost", None);
+    let log = std::fs::read_to_string(played.file("testnet.log")).unwrap();
+    assert!(log.contains("TESTNET_SSH_KEY"), "{log}");
+    assert!(!played.file("dispatched").exists());
+    play("--fork=own --approve null", 0, "won", Some("null"));
+}
+
+#[test]
+fn a_fork_whose_dispatched_run_nobody_approves_stays_undecided() {
+    let played = play("--fork --approve none --deadline 2s", 12, "undecided", None);
+    let text = played.verdict()["reason"]["text"].to_string();
+    assert!(text.contains("which was dispatched for this commit"), "{text}");
+}
+
+#[test]
+fn a_fork_whose_dispatched_run_is_rejected_keeps_its_own_verdict() {
+    let flags = "--fork --approve none --reject testnet --reject null --deadline 3s";
+    let played = play(flags, 12, "undecided", None);
+    let settled = std::fs::read_to_string(played.file("dispatched/settle.log")).unwrap();
+    assert!(settled.contains("lost: no branch is left"), "{settled}");
+    assert!(!played.verdict()["reason"]["text"].to_string().contains("dispatched"), "{:?}", played.verdict());
+}
+
 #[test]
 fn null_wins_beside_a_rejected_testnet() {
     play("--approve null --reject testnet", 0, "won", Some("null"));

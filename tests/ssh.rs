@@ -37,7 +37,7 @@ impl Target {
     }
 
     async fn open(&self) -> Result<Connection, SshError> {
-        Connection::open(&self.host, Some(&self.key), LIMIT).await
+        Connection::open(&(&self.host).into(), Some(&self.key), LIMIT).await
     }
 }
 
@@ -48,6 +48,9 @@ fn host(port: u16, user: &str, key: &str) -> Host {
         port,
         user: user.to_owned(),
         host_keys: vec![key.to_owned()],
+        jump: Vec::new(),
+        proxy_command: Vec::new(),
+        groups: Vec::new(),
     }
 }
 
@@ -160,7 +163,7 @@ async fn nothing_goes_on_when_we_go(target: Target) {
 async fn hosts_and_keys_that_do_not_match_are_refused(target: Target) {
     let other = SshHost::start().await.unwrap();
     let refused = |host: Host, key: String| async move {
-        let error = Connection::open(&host, Some(&key), LIMIT).await.err().unwrap();
+        let error = Connection::open(&(&host).into(), Some(&key), LIMIT).await.err().unwrap();
         assert_eq!(masters(), Vec::<PathBuf>::new(), "{error}");
         error
     };
@@ -222,10 +225,11 @@ async fn a_host_out_of_reach_is_told_apart() {
     // A port that was free a moment ago refuses; one that never answers times out.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = host(listener.local_addr().unwrap().port(), "deploy", "ssh-ed25519 AAAA");
-    let error = Connection::open(&silent, Some("key"), Duration::from_millis(300)).await.err().unwrap();
+    let error =
+        Connection::open(&(&silent).into(), Some("key"), Duration::from_millis(300)).await.err().unwrap();
     assert!(matches!(error, SshError::TimedOut { .. }), "{error:?}");
     drop(listener);
-    let error = Connection::open(&silent, Some("key"), LIMIT).await.err().unwrap();
+    let error = Connection::open(&(&silent).into(), Some("key"), LIMIT).await.err().unwrap();
     assert!(matches!(error, SshError::Refused { .. }), "{error:?}");
     assert_eq!(masters(), Vec::<PathBuf>::new());
 }
@@ -234,7 +238,7 @@ async fn a_host_out_of_reach_is_told_apart() {
 async fn a_host_that_stops_takes_its_commands_along() {
     let server = SshHost::start().await.unwrap();
     let host = host(server.port(), "deploy", server.host_key());
-    let connection = Connection::open(&host, Some(server.client_key_pem()), LIMIT).await.unwrap();
+    let connection = Connection::open(&(&host).into(), Some(server.client_key_pem()), LIMIT).await.unwrap();
     let (sender, mut pids) = tokio::sync::mpsc::unbounded_channel();
     let script = argv(&["sh", "-c", "echo $$; exec sleep 600"]);
     let running = tokio::spawn(async move {

@@ -80,16 +80,47 @@ fn job(name: &str) -> String {
 
 #[test]
 fn where_the_key_or_the_verdict_is_nothing_of_the_pull_request_runs() {
-    for name in ["testnet", "testnet-deployer"] {
+    let own = "ref: ${{ github.event.pull_request.base.sha || github.sha }}";
+    let dispatched_only = "ref: ${{ github.sha }}";
+    for (name, base) in
+        [("testnet", own), ("testnet-deployer", own), ("open", dispatched_only), ("settle", dispatched_only)]
+    {
         let job = job(name);
-        assert!(job.contains("ref: ${{ github.event.pull_request.base.sha }}"), "{job}");
-        assert!(!job.contains("head"), "{job}");
+        assert!(job.contains(base), "{job}");
+        assert!(!job.contains("head.sha") && !job.contains("inputs"), "{job}");
         assert_eq!(job.matches("persist-credentials: false").count(), job.matches("/checkout@").count());
         // "$/" would be the action as the pull request has it, and a cache what its
         // jobs put there.
         assert!(!job.contains("uses: $") && !job.contains("cache"), "{job}");
         for line in job.lines().filter(|line| line.trim_start().starts_with("run:")) {
             assert!(line.contains("run: exec race "), "{line}");
+        }
+    }
+}
+
+#[test]
+fn what_settles_does_so_only_where_the_run_was_dispatched() {
+    for (name, condition) in [("open", ""), ("settle", "always() && ")] {
+        let job = job(name);
+        assert!(
+            job.contains(&format!("    if: {condition}github.event_name == 'workflow_dispatch'\n")),
+            "{job}"
+        );
+        assert!(job.contains("statuses: write") && !job.contains("name: testnet-deployer"), "{job}");
+    }
+    for name in ["build", "testnet", "\"null\"", "testnet-deployer"] {
+        assert!(!job(name).contains(": write"), "{name}");
+    }
+}
+
+/// What a person wrote into a form is no part of a script.
+#[test]
+fn no_script_has_an_expression_in_it() {
+    for path in files() {
+        let text = fs::read_to_string(&path).unwrap();
+        for line in text.lines().filter(|line| line.trim_start().trim_start_matches("- ").starts_with("run:"))
+        {
+            assert!(!line.contains("${{"), "{}: {line}", path.display());
         }
     }
 }

@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use crate::config::Runner;
 use crate::exit::Exit;
-use crate::github::{ApiError, Client, Connection, Repository};
+use crate::github::{ApiError, Client, Connection, Repository, is_sha};
 
 use super::{Context, Failure};
 
@@ -78,11 +78,6 @@ pub(super) async fn commit_in_checkout(reference: &str) -> Option<String> {
     let output = tokio::time::timeout(std::time::Duration::from_secs(5), git).await.ok()?.ok()?;
     let sha = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (output.status.success() && is_sha(&sha)).then_some(sha)
-}
-
-/// A whole SHA, of SHA-1 or SHA-256.
-pub(super) fn is_sha(text: &str) -> bool {
-    [40, 64].contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

@@ -172,10 +172,12 @@ impl Inspection<'_> {
 
 fn state_of(check: &Check) -> String {
     let kind = if check.kind == "status" { "status" } else { "check run" };
-    match check.description.as_str() {
+    let state = match check.description.as_str() {
         "" => format!("{} ({kind})", check.state),
         description => format!("{} ({kind}): {description}", check.state),
-    }
+    };
+    // A status is of the run that wrote it, which need not be this one.
+    if kind == "status" && !check.url.is_empty() { format!("{state}, {}", check.url) } else { state }
 }
 
 /// One line for a race that goes on.

@@ -3,6 +3,8 @@
 
 mod announce;
 mod artifact;
+mod beside;
+mod change;
 mod choose;
 mod connect;
 mod context;

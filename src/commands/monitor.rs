@@ -14,9 +14,9 @@ use crate::soak::{
     Checkpoint, Event, NOT_VERIFIED, Observation, Run, Seen, State, Step, Stop, Subject, Terms,
 };
 
+use super::change::event_of;
 use super::observe::Clock;
 use super::soaking::{CheckpointFile, announce};
-use super::wait::event_of;
 use super::{Context, Failure, Signal, Signals};
 
 /// The longest time without a word.

@@ -10,9 +10,10 @@ use crate::exit::Exit;
 use crate::github::{ApiError, Client, Depth, Reader, Reading, Toll};
 use crate::policy::Policy;
 use crate::race::contender::environments_that_matter;
-use crate::race::{HeadCheck, Job, JobStatus, Run, SoakProof, SoakVerdict, Verdict, decide, mirror};
+use crate::race::{HeadCheck, Job, JobStatus, Outcome, Run, SoakProof, SoakVerdict, Verdict, decide, mirror};
 
 use super::Failure;
+use super::beside::Beside;
 
 /// The time, that no change of this machine's clock can move.
 #[derive(Clone, Copy, Debug)]
@@ -88,13 +89,20 @@ pub(super) struct Race {
     reader: Reader,
     own_jobs: Vec<String>,
     soaks: Vec<SoakProof>,
+    /// Where the run gets no secrets: the run that was dispatched in its stead.
+    beside: Option<Box<Beside>>,
 }
 
 impl Race {
     /// `checkpoint` is a `race.soak/1` that the caller vouches for.
     pub(super) fn new(reader: Reader, policy: &Policy, checkpoint: Option<&Path>) -> Result<Self, Failure> {
         let soaks = checkpoint.map(soak_in).transpose()?.into_iter().collect();
-        Ok(Self { reader, own_jobs: vec![policy.check.clone()], soaks })
+        Ok(Self { soaks, ..Self::of(reader, policy) })
+    }
+
+    /// Without a checkpoint.
+    pub(super) fn of(reader: Reader, policy: &Policy) -> Self {
+        Self { reader, own_jobs: vec![policy.check.clone()], soaks: Vec::new(), beside: None }
     }
 
     /// A job of this name is ours as well: that it goes on keeps no branch from
@@ -104,7 +112,30 @@ impl Race {
         self
     }
 
+    /// A run without secrets takes over the verdict of what was dispatched for it.
+    pub(super) fn beside(mut self, beside: Option<Beside>) -> Self {
+        self.beside = beside.map(Box::new);
+        self
+    }
+
     async fn look(&mut self, policy: &Policy, depth: Depth, now: Timestamp) -> Result<Look, ApiError> {
+        let look = self.look_alone(policy, depth, now).await?;
+        let without_secrets = look.run.as_ref().is_some_and(|run| run.without_secrets.is_some());
+        match &mut self.beside {
+            Some(beside) if without_secrets && look.verdict.outcome() != Outcome::Won => {
+                beside.add_to(look, self.reader.client(), policy, now).await
+            }
+            _ => Ok(look),
+        }
+    }
+
+    /// Looks at this run and nothing else.
+    pub(super) async fn look_alone(
+        &mut self,
+        policy: &Policy,
+        depth: Depth,
+        now: Timestamp,
+    ) -> Result<Look, ApiError> {
         let mut reading = self.reader.read(depth, now).await?;
         reading.snapshot.own_jobs.clone_from(&self.own_jobs);
         reading.snapshot.soaks.clone_from(&self.soaks);

@@ -6,22 +6,23 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::cli::{Format, Settle};
+use crate::config::Runner;
 use crate::exit::Exit;
-use crate::github::{ApiError, Client, Depth, Event, Pace, Reader};
+use crate::github::{ApiError, Client, Depth, Event, Pace, Reader, is_sha};
 use crate::policy::Policy;
-use crate::race::settle::{AttemptId, Mark};
+use crate::race::settle::{AttemptId, Mark, Posted};
 use crate::race::watch::{Observation, Refusal, Step, Watch};
 use crate::race::{Outcome, Reason, Run, Verdict, stands_for};
-use crate::report::actions::Level;
+use crate::report::actions::{Level, markdown, write_summary};
 use crate::report::inert;
 use crate::report::verdict::Decided;
 
 use super::announce::{Announcement, announce};
+use super::change::{dispatched_for, event_as_it_is, event_of, group_of, head_is, this_run};
 use super::observe::{Clock, Head, Observer, Race};
 use super::persist::{Ending, persist};
 use super::publish::{Publication, Published, publish};
 use super::signals::Signals;
-use super::wait::{event_of, group_of, this_run};
 use super::{Context, Failure, connect, policy_source};
 
 /// Runs `race settle`.
@@ -30,9 +31,8 @@ pub(super) async fn run(arguments: &Settle, context: &Context) -> Result<Exit, F
     let mut signals = Signals::listen()
         .map_err(|error| Failure::caused(Exit::Internal, "cannot listen to signals", &error))?;
     let runner = &context.runner;
-    let event = event_of(runner)?;
+    let (event, sha) = commit(arguments, runner)?;
     let mut run = this_run(runner, &event)?;
-    let sha = commit(arguments, &event)?;
     run.head_sha = sha.clone().unwrap_or(run.head_sha);
     let client = connect::client(context, None).await?;
     let policy = Policy::default();
@@ -45,6 +45,7 @@ pub(super) async fn run(arguments: &Settle, context: &Context) -> Result<Exit, F
         page: format!("{}/attempts/{}", run.url, run.attempt),
         own_job: runner.get("GITHUB_JOB").map(str::to_owned),
         from_fork: event.from_fork,
+        dispatched: dispatched_for(&event).is_some(),
         run,
         policy,
     };
@@ -65,20 +66,19 @@ pub(super) async fn run(arguments: &Settle, context: &Context) -> Result<Exit, F
     }
 }
 
-/// The commit to write on, where it is not the run's own.
-fn commit(arguments: &Settle, event: &Event) -> Result<Option<String>, Failure> {
+/// The event, and the commit to write on where that is not the run's own.
+fn commit(arguments: &Settle, runner: &Runner) -> Result<(Event, Option<String>), Failure> {
     match &arguments.sha {
-        Some(sha) if !connect::is_sha(sha) => {
+        Some(sha) if !is_sha(sha) => {
             Err(Failure::new(Exit::Invalid, format!("`{sha}` is no whole SHA"))
                 .help("pass all 40 characters"))
         }
-        Some(sha) => Ok(Some(sha.clone())),
-        // The pull request's head may have moved since its commit was taken.
-        None if event.name == "workflow_dispatch" && event.pull_request.is_some() => {
-            Err(Failure::new(Exit::Invalid, "which commit of the pull request was tested is not known")
-                .help("pass --sha with the commit that this run has taken"))
+        Some(sha) => Ok((event_as_it_is(runner)?, Some(sha.clone()))),
+        None => {
+            let event = event_of(runner)?;
+            let sha = event.head_sha.clone();
+            Ok((event, sha))
         }
-        None => Ok(event.head_sha.clone()),
     }
 }
 
@@ -96,6 +96,8 @@ struct Settling<'c> {
     /// The job that we are a step of.
     own_job: Option<String>,
     from_fork: bool,
+    /// The run was dispatched for a pull request, which has a run of its own.
+    dispatched: bool,
 }
 
 impl Settling<'_> {
@@ -106,6 +108,17 @@ impl Settling<'_> {
         let ask = async || policy_source::in_force(context, &mut client, event, &[]).await;
         self.policy = persist(context, clock, deadline, ask).await?.policy;
         self.watch = Watch::new(self.policy.polling, clock.began(), deadline);
+        // Who names a commit vouches for it.
+        if let (Some(number), None) = (dispatched_for(event), &arguments.sha) {
+            let ask = async || Ok(client.pull_request(number).await?);
+            let pull = persist(context, clock, deadline, ask).await?;
+            let head = head_is(&pull, &self.run.head_sha);
+            if let Err(failure) = head {
+                let ask = async || Ok(client.statuses(&self.run.head_sha, &self.policy.check).await?);
+                let posted = persist(context, clock, deadline, ask).await?;
+                self.has_opened(&posted, failure).map_err(Ending::Failure)?;
+            }
+        }
         if arguments.open {
             return self.open(client).await.map_err(Ending::Failure);
         }
@@ -120,6 +133,17 @@ impl Settling<'_> {
             Observer::Race(race.map_err(Ending::Failure)?.with_own_job(self.own_job.as_deref()))
         };
         self.settle(observer).await.map_err(Ending::Failure)
+    }
+
+    /// What this run has opened while it was the head's is settled, whatever became of
+    /// the pull request since: else its status would be pending for ever.
+    fn has_opened(&self, posted: &[Posted], moved: Failure) -> Result<(), Failure> {
+        let attempts = posted.iter().filter_map(|status| AttemptId::of_url(&status.target_url));
+        if self.arguments.open || attempts.into_iter().all(|attempt| attempt.run != self.ours.run) {
+            return Err(moved);
+        }
+        self.context.output.log(&format!("{}; the commit that was tested gets its status", moved.message));
+        Ok(())
     }
 
     /// Says that the race of this attempt goes on.
@@ -164,6 +188,9 @@ impl Settling<'_> {
         self.tell_published(mark, &published);
         if published.written > 0 {
             self.look_again(&mut observer, &verdict).await;
+        }
+        if self.dispatched && mark == Mark::Success {
+            self.tell_of_the_other_check(observer.client()).await;
         }
         Ok(if self.arguments.exit_verdict { verdict.exit() } else { Exit::Done })
     }
@@ -285,6 +312,38 @@ impl Settling<'_> {
             ),
             Ok(_) => {}
             Err(error) => self.context.output.log(&format!("the run could not be read again: {error}")),
+        }
+    }
+
+    /// The pull request's own run has a check of the same name, and GitHub requires
+    /// both. Says what to do where that one has ended already, and not well.
+    async fn tell_of_the_other_check(&self, client: &mut Client) {
+        let (check, output) = (&self.policy.check, &self.context.output);
+        let told = match client.checks(&self.run.head_sha, check).await {
+            Ok(checks) => match checks.into_iter().find(|check| check.kind == "check-run") {
+                Some(own) if own.state == "success" => return,
+                Some(own)
+                    if ["queued", "in_progress", "waiting", "pending"].contains(&own.state.as_str()) =>
+                {
+                    format!("the check {check} of the pull request's own run takes this verdict: {}", own.url)
+                }
+                Some(own) => format!(
+                    "the check {check} of the pull request's own run ended as {}: re-run the job {check}, it takes this \
+                     verdict: {}",
+                    own.state, own.url
+                ),
+                None => return,
+            },
+            Err(error) => format!(
+                "the check {check} of the pull request's own run cannot be read ({error}); where it is red, re-run \
+                 that job: it takes this verdict"
+            ),
+        };
+        output.annotate(Level::Notice, check, &told);
+        if let Some(path) = self.context.runner.path("GITHUB_STEP_SUMMARY")
+            && let Err(error) = write_summary(&path, &format!("\n{}\n", markdown(&told)))
+        {
+            output.log(&format!("cannot write the step's summary: {error}"));
         }
     }
 

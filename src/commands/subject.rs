@@ -1,11 +1,11 @@
 //! How a run is named: by its number or URL, a commit, a ref, or a pull request.
 
 use crate::exit::Exit;
-use crate::github::{Client, Repository};
+use crate::github::{Client, Repository, is_sha};
 use crate::policy::Policy;
 use crate::race::stands_for;
 
-use super::connect::{client, client_of, commit_in_checkout, failed, is_sha};
+use super::connect::{client, client_of, commit_in_checkout, failed};
 use super::{Context, Failure};
 
 /// How many of a commit's runs are looked into for the one that races.

@@ -7,16 +7,18 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use crate::cli::Wait;
-use crate::config::{Flag, Runner};
+use crate::config::Flag;
 use crate::exit::Exit;
 use crate::github::{ApiError, Depth, Event, Pace, Reader};
 use crate::policy::{Policy, duration};
 use crate::race::watch::{Observation, Refusal, Step, Watch};
-use crate::race::{Outcome, Reason, Run, Verdict, Warning, WithoutSecrets};
+use crate::race::{Outcome, Reason, Run, Verdict, Warning};
 use crate::report::actions::Level;
 use crate::report::verdict::Decided;
 
 use super::announce::{Announcement, announce};
+use super::beside::Beside;
+use super::change::{dispatched_for, event_of, group_of, head_is, this_run};
 use super::observe::{Clock, Head, Observer, Race};
 use super::persist::{Ending, persist};
 use super::signals::Signals;
@@ -97,16 +99,19 @@ impl<'c> Start<'c> {
             let pull = persist(context, *clock, deadline, ask).await?;
             Observer::Head(Head::new(client, number, pull.head_sha))
         } else {
-            let mut head_sha = event.head_sha.clone();
-            if let (None, Some(number)) = (&head_sha, event.pull_request) {
-                // A run started by hand for a pull request is about that one's head.
+            if let Some(number) = dispatched_for(event) {
                 let ask = async || Ok(client.pull_request(number).await?);
-                head_sha = Some(persist(context, *clock, deadline, ask).await?.head_sha);
+                let pull = persist(context, *clock, deadline, ask).await?;
+                head_is(&pull, &run.head_sha).map_err(Ending::Failure)?;
             }
-            let reader = Reader::new(client, run.id, Some(run.attempt)).about(head_sha, event);
+            let reader = Reader::new(client, run.id, Some(run.attempt)).about(event.head_sha.clone(), event);
             let race =
                 Race::new(reader, &policy, arguments.checkpoint.as_deref()).map_err(Ending::Failure)?;
-            Observer::Race(race)
+            let beside = Beside::of(&context.runner, event, run);
+            if event.from_fork && beside.is_none() {
+                context.output.log("a run dispatched for this commit would not be seen: GITHUB_WORKFLOW_REF names no workflow of this repository");
+            }
+            Observer::Race(race.beside(beside))
         };
         let waiting = Waiting {
             context,
@@ -277,55 +282,6 @@ impl Waiting<'_> {
             now,
         })
     }
-}
-
-/// The run that we are a job of, as the runner's variables tell it.
-pub(super) fn this_run(runner: &Runner, event: &Event) -> Result<Run, Failure> {
-    let number = |name: &str| {
-        let text = runner.get(name).ok_or_else(|| {
-            Failure::new(Exit::Invalid, format!("{name} is not set")).help(
-                "this command is a step of a workflow; to look at a run from elsewhere use `race inspect`",
-            )
-        })?;
-        text.parse::<u64>()
-            .map_err(|_| Failure::new(Exit::Invalid, format!("{name} is `{text}`, which is no number")))
-    };
-    let id = number("GITHUB_RUN_ID")?;
-    let attempt = if runner.get("GITHUB_RUN_ATTEMPT").is_some() { number("GITHUB_RUN_ATTEMPT")? } else { 1 };
-    let server = runner.get("GITHUB_SERVER_URL").unwrap_or("https://github.com");
-    let repository = runner.get("GITHUB_REPOSITORY").unwrap_or_default();
-    let sha = event.head_sha.as_deref().or_else(|| runner.get("GITHUB_SHA"));
-    Ok(Run {
-        id,
-        attempt,
-        url: format!("{server}/{repository}/actions/runs/{id}"),
-        event: event.name.clone(),
-        head_sha: sha.unwrap_or_default().to_owned(),
-        pull_request: event.pull_request,
-        started_at: None,
-        cancelled: false,
-        without_secrets: event.from_fork.then_some(WithoutSecrets::Fork),
-    })
-}
-
-/// The event that started the run.
-pub(super) fn event_of(runner: &Runner) -> Result<Event, Failure> {
-    let (Some(name), Some(path)) = (runner.get("GITHUB_EVENT_NAME"), runner.path("GITHUB_EVENT_PATH")) else {
-        return Ok(Event::default());
-    };
-    let payload = std::fs::read_to_string(&path).map_err(|error| {
-        Failure::caused(Exit::Invalid, &format!("cannot read {}", path.display()), &error)
-    })?;
-    Event::parse(name, &payload).map_err(|error| Failure::new(Exit::Invalid, error.to_string()))
-}
-
-/// The pull request that a merge group is about.
-pub(super) fn group_of(event: &Event) -> Result<u64, Failure> {
-    event.pull_request.ok_or_else(|| {
-        Failure::new(Exit::Invalid, "the merge group's ref names no pull request").help(
-            "in a merge queue the pull request's verdict is mirrored; its number is read from `.../pr-NUMBER-SHA`",
-        )
-    })
 }
 
 fn deadline_flag(deadline: Option<Duration>) -> Vec<Flag> {

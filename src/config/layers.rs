@@ -261,7 +261,9 @@ type Read = (Result<Policy, (Vec<String>, String)>, Vec<Vec<String>>);
 fn read(value: &serde_json::Value) -> Read {
     let mut unknown: Vec<Vec<String>> = Vec::new();
     let mut note = |path: serde_ignored::Path<'_>| {
-        unknown.push(path.to_string().split('.').map(str::to_owned).collect());
+        // `?` stands for a table that may be left out, and is no key.
+        let path = path.to_string();
+        unknown.push(path.split('.').filter(|key| *key != "?").map(str::to_owned).collect());
     };
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(value, &mut track);

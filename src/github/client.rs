@@ -137,6 +137,14 @@ impl Client {
         })
     }
 
+    /// Another client for the same, which knows no answers yet.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        let (octocrab, base, repository) =
+            (self.octocrab.clone(), self.base.clone(), self.repository.clone());
+        Self { octocrab, base, repository, known: BTreeMap::new(), budget: self.budget, charged: 0 }
+    }
+
     /// The repository that paths are about.
     #[must_use]
     pub const fn repository(&self) -> &Repository {

@@ -13,19 +13,31 @@ pub struct Event {
     /// The pull request.
     pub pull_request: Option<u64>,
     /// The commit that is to be merged: the pull request's head, not the merge commit.
+    /// Of a dispatched run the one that its input `sha` names.
     pub head_sha: Option<String>,
     /// The commit that it is to be merged into: where the policy is read.
     pub base_sha: Option<String>,
+    /// The git branch that it is to be merged into.
+    pub base_ref: Option<String>,
+    /// The repository's default git branch.
+    pub default_branch: Option<String>,
     /// The head is in another repository, whose runs get no secrets.
     pub from_fork: bool,
 }
 
-/// A payload that cannot be read.
+/// A payload that cannot be read, or that does not say enough.
 #[derive(Debug, thiserror::Error)]
-#[error("the payload of the event `{name}` cannot be read: {source}")]
-pub struct EventError {
-    name: String,
-    source: serde_json::Error,
+#[expect(missing_docs, reason = "the fields are the names in the sentence")]
+pub enum EventError {
+    /// It is not what GitHub describes.
+    #[error("the payload of the event `{name}` cannot be read: {source}")]
+    Malformed { name: String, source: serde_json::Error },
+    /// An input of a dispatched run that is not what it must be.
+    #[error("the input `{name}` is `{value}`, which is {lack}")]
+    Input { name: &'static str, value: String, lack: &'static str },
+    /// A commit without the pull request that it is the head of.
+    #[error("the input `sha` is given without `pull_request`")]
+    NoPullRequest,
 }
 
 #[derive(Deserialize)]
@@ -33,7 +45,13 @@ struct Payload {
     pull_request: Option<PullRequest>,
     merge_group: Option<MergeGroup>,
     inputs: Option<Inputs>,
+    repository: Option<Home>,
     after: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Home {
+    default_branch: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -46,6 +64,7 @@ struct PullRequest {
 #[derive(Deserialize)]
 struct Commit {
     sha: String,
+    r#ref: Option<String>,
     repo: Option<Repo>,
 }
 
@@ -64,6 +83,7 @@ struct MergeGroup {
 #[derive(Deserialize)]
 struct Inputs {
     pull_request: Option<serde_json::Value>,
+    sha: Option<serde_json::Value>,
 }
 
 impl Event {
@@ -71,11 +91,13 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// When the payload is not what GitHub describes.
+    /// When the payload is not what GitHub describes, or an input of a dispatched run
+    /// is no pull request or no whole commit.
     pub fn parse(name: &str, payload: &str) -> Result<Self, EventError> {
-        let payload: Payload =
-            serde_json::from_str(payload).map_err(|source| EventError { name: name.to_owned(), source })?;
-        let event = Self { name: name.to_owned(), ..Self::default() };
+        let payload: Payload = serde_json::from_str(payload)
+            .map_err(|source| EventError::Malformed { name: name.to_owned(), source })?;
+        let default_branch = payload.repository.and_then(|repository| repository.default_branch);
+        let event = Self { name: name.to_owned(), default_branch, ..Self::default() };
         if let Some(pull_request) = payload.pull_request {
             let PullRequest { number, head, base } = pull_request;
             // A head repository that was deleted since is null: then it was no part of this one.
@@ -84,6 +106,7 @@ impl Event {
                 pull_request: Some(number),
                 head_sha: Some(head.sha),
                 base_sha: Some(base.sha),
+                base_ref: base.r#ref,
                 from_fork: !same,
                 ..event
             });
@@ -96,14 +119,50 @@ impl Event {
                 ..event
             });
         }
-        let number = payload.inputs.and_then(|inputs| inputs.pull_request).and_then(|value| match value {
-            serde_json::Value::Number(number) => number.as_u64(),
-            serde_json::Value::String(text) => text.trim().parse().ok(),
-            _ => None,
-        });
+        if let Some(inputs) = payload.inputs.filter(|_| name == "workflow_dispatch") {
+            let (pull_request, head_sha) = inputs.subject()?;
+            return Ok(Self { pull_request, head_sha, ..event });
+        }
         let deleted = |sha: &String| sha.bytes().all(|byte| byte == b'0');
-        Ok(Self { pull_request: number, head_sha: payload.after.filter(|sha| !deleted(sha)), ..event })
+        Ok(Self { head_sha: payload.after.filter(|sha| !deleted(sha)), ..event })
     }
+}
+
+impl Inputs {
+    /// The pull request and its commit, as far as they are given.
+    fn subject(self) -> Result<(Option<u64>, Option<String>), EventError> {
+        let wrong = |name, value: &str, lack| EventError::Input { name, value: value.to_owned(), lack };
+        let number = match text_of(self.pull_request) {
+            Some(text) => {
+                let number = text.parse().ok().filter(|number| *number > 0);
+                Some(number.ok_or_else(|| wrong("pull_request", &text, "no pull request's number"))?)
+            }
+            None => None,
+        };
+        let sha = match text_of(self.sha) {
+            Some(text) if !is_sha(&text) => return Err(wrong("sha", &text, "no whole SHA")),
+            Some(_) if number.is_none() => return Err(EventError::NoPullRequest),
+            // GitHub writes them small, and compares as texts.
+            sha => sha.map(|sha| sha.to_ascii_lowercase()),
+        };
+        Ok((number, sha))
+    }
+}
+
+/// What an input holds, where it holds something.
+fn text_of(value: Option<serde_json::Value>) -> Option<String> {
+    let text = match value? {
+        serde_json::Value::Null => return None,
+        serde_json::Value::String(text) => text.trim().to_owned(),
+        other => other.to_string(),
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// A whole SHA, of SHA-1 or SHA-256.
+#[must_use]
+pub fn is_sha(text: &str) -> bool {
+    [40, 64].contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The pull request in the ref of a merge group:
@@ -140,8 +199,18 @@ mod tests {
             ),
             (
                 "workflow_dispatch",
-                r#"{"inputs":{"pull_request":"31"}}"#.to_owned(),
+                format!(r#"{{"inputs":{{"pull_request":"31","sha":" {HEAD} "}}}}"#),
+                (Some(31), Some(HEAD), None, false),
+            ),
+            (
+                "workflow_dispatch",
+                r#"{"inputs":{"pull_request":31,"sha":""}}"#.to_owned(),
                 (Some(31), None, None, false),
+            ),
+            (
+                "workflow_dispatch",
+                r#"{"inputs":{"pull_request":"","sha":null,"other":"x"}}"#.to_owned(),
+                (None, None, None, false),
             ),
             ("workflow_dispatch", r#"{"inputs":null}"#.to_owned(), (None, None, None, false)),
             ("push", format!(r#"{{"after":"{HEAD}"}}"#), (None, Some(HEAD), None, false)),
@@ -157,6 +226,21 @@ mod tests {
             let got =
                 (event.pull_request, event.head_sha.as_deref(), event.base_sha.as_deref(), event.from_fork);
             assert_eq!(got, (pull_request, head_sha, base_sha, from_fork), "{name}: {payload}");
+        }
+    }
+
+    #[test]
+    fn the_inputs_of_a_dispatched_run_are_a_number_and_a_whole_commit() {
+        for (inputs, told) in [
+            (r#"{"pull_request":"x","sha":""}"#.to_owned(), "`pull_request` is `x`"),
+            (r#"{"pull_request":"0"}"#.to_owned(), "`pull_request` is `0`"),
+            (r#"{"pull_request":"-3"}"#.to_owned(), "`pull_request` is `-3`"),
+            (r#"{"pull_request":"12","sha":"1111111"}"#.to_owned(), "no whole SHA"),
+            (r#"{"pull_request":"12","sha":"main"}"#.to_owned(), "no whole SHA"),
+            (format!(r#"{{"sha":"{HEAD}"}}"#), "without `pull_request`"),
+        ] {
+            let error = Event::parse("workflow_dispatch", &format!(r#"{{"inputs":{inputs}}}"#)).unwrap_err();
+            assert!(error.to_string().contains(told), "{inputs}: {error}");
         }
     }
 

@@ -3,9 +3,12 @@
 
 use jiff::Timestamp;
 
-use super::client::{Client, read, segment};
+use super::client::{Answer, Client, read, segment};
 use super::error::{ApiError, Retry};
 use super::model;
+use super::pace::Toll;
+use crate::race::dispatched::Origin;
+use crate::race::settle::{AttemptId, Posted};
 
 /// A pull request, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +19,25 @@ pub struct PullRequest {
     pub head_sha: String,
     /// The commit it is to be merged into.
     pub base_sha: String,
+    /// It is open: neither merged nor closed.
+    pub open: bool,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Its newest attempt.
+    pub attempt: Option<u64>,
+    /// That attempt is completed.
+    pub completed: bool,
+}
+
+impl Progress {
+    /// Whether this attempt of the run goes on no more.
+    #[must_use]
+    pub fn has_ended(self, attempt: Option<u64>) -> bool {
+        self.completed || self.attempt > attempt && attempt.is_some()
+    }
 }
 
 /// A check run or commit status on a commit.
@@ -29,8 +51,19 @@ pub struct Check {
     pub state: String,
     /// A status's description.
     pub description: String,
+    /// Where its details are.
+    pub url: String,
     /// When it was last changed, as far as GitHub tells.
     pub at: Option<Timestamp>,
+}
+
+/// The newest status of a name, as one look found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewestStatus {
+    /// The status.
+    pub status: Option<Posted>,
+    /// What reading it told of the rate limit.
+    pub toll: Toll,
 }
 
 impl Client {
@@ -41,7 +74,12 @@ impl Client {
     /// When there is none, or GitHub cannot be read.
     pub async fn pull_request(&mut self, number: u64) -> Result<PullRequest, ApiError> {
         let pull: model::Pull = self.get_patiently(&format!("pulls/{number}")).await?;
-        Ok(PullRequest { number: pull.number, head_sha: pull.head.sha, base_sha: pull.base.sha })
+        Ok(PullRequest {
+            number: pull.number,
+            head_sha: pull.head.sha,
+            base_sha: pull.base.sha,
+            open: pull.state == "open",
+        })
     }
 
     /// The commit that a ref or an abbreviated SHA stands for
@@ -53,6 +91,16 @@ impl Client {
     pub async fn commit_of(&mut self, reference: &str) -> Result<String, ApiError> {
         let path = format!("commits/{}/status", segment(reference));
         Ok(self.get_patiently::<model::CombinedStatus>(&path).await?.sha)
+    }
+
+    /// How far a run has come (`GET /repos/{owner}/{repo}/actions/runs/{run_id}`).
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or GitHub cannot be read.
+    pub async fn progress_of(&mut self, run_id: u64) -> Result<Progress, ApiError> {
+        let run: model::Run = self.get_patiently(&format!("actions/runs/{run_id}")).await?;
+        Ok(Progress { attempt: run.run_attempt, completed: run.status == "completed" })
     }
 
     /// The newest runs whose head is `head_sha`, newest first
@@ -98,6 +146,7 @@ impl Client {
             kind: "check-run",
             state: if run.conclusion.is_empty() { run.status } else { run.conclusion },
             description: String::new(),
+            url: run.html_url,
             at: run.completed_at.or(run.started_at),
             name: run.name,
         });
@@ -105,6 +154,7 @@ impl Client {
             kind: "status",
             state: status.state,
             description: status.description,
+            url: status.target_url,
             at: status.updated_at,
             name: status.context,
         });
@@ -113,6 +163,53 @@ impl Client {
             runs.chain(statuses).filter(|check| check.name.eq_ignore_ascii_case(name)).collect();
         checks.sort_by_key(|check| std::cmp::Reverse(check.at));
         Ok(checks)
+    }
+
+    /// The newest status called `name` on a commit, asked for once and conditionally
+    /// (`GET .../commits/{ref}/status`).
+    ///
+    /// # Errors
+    ///
+    /// When GitHub cannot be read.
+    pub async fn newest_status(&mut self, sha: &str, name: &str) -> Result<NewestStatus, ApiError> {
+        let mut path = Some(format!("commits/{}/status?per_page=100", segment(sha)));
+        let mut toll = Toll::Free;
+        let mut newest: Option<model::Status> = None;
+        while let Some(page) = path {
+            let answer = self.ask(&page, true).await?;
+            toll = match answer {
+                Answer { unchanged: true, .. } => toll,
+                Answer { repeated: true, .. } if toll != Toll::Due => Toll::Wasted,
+                _ => Toll::Due,
+            };
+            let statuses: model::CombinedStatus = read(&page, &answer.body)?;
+            // GitHub compares contexts without regard to case, and numbers as it goes.
+            let ours =
+                statuses.statuses.into_iter().filter(|status| status.context.eq_ignore_ascii_case(name));
+            newest = newest.into_iter().chain(ours).max_by_key(|status| status.id);
+            path = answer.next;
+        }
+        Ok(NewestStatus { status: newest.map(Posted::from), toll })
+    }
+
+    /// Where an attempt of a run comes from (`GET .../actions/runs/{run_id}/attempts/{n}`);
+    /// `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When GitHub cannot be read.
+    pub async fn origin_of(&mut self, attempt: AttemptId) -> Result<Option<Origin>, ApiError> {
+        let AttemptId { run, attempt } = attempt;
+        match self.get::<model::Run>(&format!("actions/runs/{run}/attempts/{attempt}")).await {
+            Ok(run) => Ok(Some(Origin {
+                event: run.event,
+                workflow: run.path,
+                started_on: run.head_branch,
+                title: run.display_title,
+            })),
+            Err(ApiError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// A file at a commit (`GET /repos/{owner}/{repo}/contents/{path}`), `None` where
@@ -140,5 +237,24 @@ impl ApiError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         self.retry() != Retry::Never
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_has_ended_when_its_run_has_or_a_newer_one_began() {
+        let progress = |attempt, completed| Progress { attempt: Some(attempt), completed };
+        for (found, attempt, ended) in [
+            (progress(1, true), Some(1), true),
+            (progress(1, false), Some(1), false),
+            (progress(2, false), Some(1), true),
+            (progress(2, false), None, false),
+            (Progress { attempt: None, completed: false }, Some(1), false),
+        ] {
+            assert_eq!(found.has_ended(attempt), ended, "{found:?} {attempt:?}");
+        }
     }
 }

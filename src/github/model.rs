@@ -34,7 +34,15 @@ pub(super) struct Run {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) head_sha: String,
     #[serde(default, deserialize_with = "lenient")]
+    pub(super) status: String,
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) conclusion: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) path: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) head_branch: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) display_title: String,
     #[serde(default, deserialize_with = "time")]
     pub(super) run_started_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "time")]
@@ -321,6 +329,8 @@ impl From<Environment> for race::Protection {
 #[derive(Debug, Deserialize)]
 pub(super) struct Pull {
     pub(super) number: u64,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) state: String,
     pub(super) head: PullRef,
     pub(super) base: PullRef,
 }
@@ -376,6 +386,8 @@ pub(super) struct CheckRuns {
 pub(super) struct CheckRun {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) name: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) html_url: String,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) status: String,
     #[serde(default, deserialize_with = "lenient")]

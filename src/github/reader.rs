@@ -10,6 +10,7 @@ use super::error::ApiError;
 use super::event::Event;
 use super::model;
 use super::pace::Toll;
+use crate::race::dispatched::{DISPATCH, subject_of};
 use crate::race::{Advice, Job, Pending, Protection, Review, Run, Snapshot, SoakProof, WithoutSecrets};
 
 /// Readings of one run.
@@ -178,14 +179,20 @@ impl Reader {
             None => format!("actions/runs/{}", self.run_id),
         };
         let run: model::Run = self.client.get(&path).await?;
+        // A dispatched run is of the default branch's commit, and about another one.
+        let dispatched = (run.event == DISPATCH).then(|| subject_of(&run.display_title)).flatten();
+        let (about, sha) = dispatched.unzip();
         Ok(Run {
             without_secrets: run.without_secrets().or(self.from_fork.then_some(WithoutSecrets::Fork)),
             id: run.id,
             attempt: self.attempt.or(run.run_attempt).unwrap_or(1),
             url: run.html_url,
             event: run.event,
-            head_sha: self.head_sha.clone().unwrap_or(run.head_sha),
-            pull_request: self.pull_request.or_else(|| run.pull_requests.first().map(|pull| pull.number)),
+            head_sha: self.head_sha.clone().or(sha).unwrap_or(run.head_sha),
+            pull_request: self
+                .pull_request
+                .or(about)
+                .or_else(|| run.pull_requests.first().map(|pull| pull.number)),
             started_at: run.run_started_at.or(run.created_at),
             cancelled: run.conclusion == "cancelled",
         })

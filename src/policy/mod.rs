@@ -9,9 +9,10 @@ mod monitoring_check;
 mod race;
 mod stall;
 mod watching;
+pub mod words;
 
 pub use check::{Problem, Severity, check};
-pub use deployment::{Deploy, Host, Step};
+pub use deployment::{AfterUndo, Collect, Deploy, Host, Jump, Ready, ReadyWhen, Source, Step, Upload, Work};
 pub use monitoring::{Expect, Monitor, Node, Quorum};
 pub use race::{BothApproved, Branch, OnBranchFailure, Polling, Proof, Rules, Selection};
 pub use stall::{Learn, Stall};

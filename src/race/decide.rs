@@ -5,7 +5,7 @@ use crate::policy::Policy;
 use super::contender::{self, Contender, State};
 use super::judge::{Facts, Ruling, RunFacts, judge};
 use super::reason::{Awaited, Reason, Warning};
-use super::snapshot::{JobStatus, Protection, ReviewState, Snapshot};
+use super::snapshot::{Conclusion, Job, JobStatus, Protection, ReviewState, Snapshot};
 use super::stands_for;
 use super::verdict::Verdict;
 
@@ -32,6 +32,8 @@ fn run_facts(policy: &Policy, snapshot: &Snapshot) -> RunFacts {
         .iter()
         .filter(|job| job.attempt == snapshot.run.attempt)
         .filter(|job| !snapshot.own_jobs.iter().any(|own| stands_for(own, &job.name)))
+        // A job that its condition left out is done before anything has begun.
+        .filter(|job| job.conclusion != Some(Conclusion::Skipped) || is_of_a_branch(policy, job))
         .peekable();
     let lag = policy.polling.review_lag;
     RunFacts {
@@ -46,6 +48,11 @@ fn run_facts(policy: &Policy, snapshot: &Snapshot) -> RunFacts {
                     })
             }),
     }
+}
+
+fn is_of_a_branch(policy: &Policy, job: &Job) -> bool {
+    let names = policy.branches.iter().flat_map(|branch| [&branch.gate, &branch.job]);
+    names.into_iter().any(|name| stands_for(name, &job.name))
 }
 
 fn reason(policy: &Policy, snapshot: &Snapshot, branches: &[Contender], ruling: Ruling) -> Reason {
@@ -156,8 +163,12 @@ fn warnings(policy: &Policy, snapshot: &Snapshot, branches: &[Contender], ruling
         && !matches!(ruling, Ruling::Won(_))
     {
         let left = policy.branches.iter().filter(|branch| branch.spares_testnet);
-        warnings
-            .push(Warning::WithoutSecrets { why, left: left.map(|branch| branch.name.clone()).collect() });
+        warnings.push(Warning::WithoutSecrets {
+            why,
+            left: left.map(|branch| branch.name.clone()).collect(),
+            pull_request: snapshot.run.pull_request,
+            head_sha: snapshot.run.head_sha.clone(),
+        });
     }
     if !policy.rules.require_review {
         warnings.push(Warning::ReviewNotRequired);

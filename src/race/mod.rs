@@ -11,11 +11,13 @@
 //! [`watch`] folds readings over time: it confirms endings by a second reading,
 //! and knows the deadline. Time is always a value that the caller passes in.
 //! [`settle`] says what to write as the commit status, [`choose`] which review is
-//! next where one branch is chosen.
+//! next where one branch is chosen, [`dispatched`] what a fork's run takes over from
+//! the run that was dispatched for it.
 
 pub mod choose;
 pub mod contender;
 mod decide;
+pub mod dispatched;
 pub mod judge;
 mod mirror;
 mod names;

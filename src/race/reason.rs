@@ -46,6 +46,8 @@ pub enum Reason {
     TestnetNotNeeded { branch: String },
     /// Won: the head of the pull request has the check already.
     MirroredSuccess { pull_request: u64, head_sha: String },
+    /// Won: the run that was dispatched for this commit has won.
+    DispatchedWon { run: u64, url: String, there: Box<Reason> },
     /// Void: the environment has no required reviewers.
     EnvironmentOpen { branch: String, environment: String },
     /// Void: there is no such environment any more.
@@ -62,6 +64,8 @@ pub enum Reason {
     MirroredFailure { pull_request: u64, head_sha: String, state: String },
     /// Undecided: the head of the pull request has no verdict yet.
     AwaitingHead { pull_request: u64, head_sha: String },
+    /// Undecided: the run that was dispatched for this commit goes on.
+    AwaitingDispatched { run: u64, url: String, here: Box<Reason> },
     /// Cancelled: the run, or every branch.
     Cancelled { run: bool },
     /// Undecided: these branches run.
@@ -95,6 +99,8 @@ impl Reason {
             Self::MirroredSuccess { .. } => "mirrored-success",
             Self::MirroredFailure { .. } => "mirrored-failure",
             Self::AwaitingHead { .. } => "awaiting-head",
+            Self::DispatchedWon { .. } => "dispatched-won",
+            Self::AwaitingDispatched { .. } => "awaiting-dispatched",
             Self::EnvironmentOpen { .. } => "environment-unprotected",
             Self::EnvironmentGone { .. } => "environment-gone",
             Self::ReviewMissing { .. } => "review-missing",
@@ -121,7 +127,8 @@ impl Reason {
             Self::BranchSucceeded { .. }
             | Self::BranchSucceededUnreviewed { .. }
             | Self::TestnetNotNeeded { .. }
-            | Self::MirroredSuccess { .. } => Outcome::Won,
+            | Self::MirroredSuccess { .. }
+            | Self::DispatchedWon { .. } => Outcome::Won,
             Self::EnvironmentOpen { .. } | Self::EnvironmentGone { .. } | Self::ReviewMissing { .. } => {
                 Outcome::Void
             }
@@ -136,6 +143,7 @@ impl Reason {
             | Self::AwaitingJobs { .. }
             | Self::AwaitingEvidence { .. }
             | Self::AwaitingHead { .. }
+            | Self::AwaitingDispatched { .. }
             | Self::DeadlinePassed { .. }
             | Self::Unreachable { .. }
             | Self::NothingRead
@@ -198,6 +206,9 @@ impl Reason {
                      other one still waits, GitHub re-runs nothing until it is rejected or the run is cancelled"
                         .to_owned(),
                 ),
+                Self::AwaitingDispatched { url, .. } => {
+                    Some(format!("re-run this job when {url} has its verdict"))
+                }
                 Self::Running { .. } => Some(
                     "re-run this job when the branch is done; a soak longer than a job needs another mode than polling"
                         .to_owned(),
@@ -270,6 +281,13 @@ impl fmt::Display for Reason {
             Self::AwaitingHead { pull_request, head_sha } => {
                 write!(f, "waiting for the check on the head of #{pull_request}, {}", short_sha(head_sha))
             }
+            Self::DispatchedWon { run, url, there } => {
+                write!(f, "run {run} was dispatched for this commit and has won there: {there} ({url})")
+            }
+            Self::AwaitingDispatched { run, url, here } => write!(
+                f,
+                "waiting for run {run}, which was dispatched for this commit ({url}); in this run: {here}"
+            ),
             Self::Cancelled { run: true } => f.write_str("the run was cancelled"),
             Self::Cancelled { run: false } => f.write_str("every branch was cancelled"),
             Self::Running { branches } => {
@@ -314,7 +332,9 @@ pub enum Warning {
     /// The selection took this branch out of the race.
     Excluded { branch: String },
     /// Only these branches can win, because a testnet cannot be reached from here.
-    WithoutSecrets { why: WithoutSecrets, left: Vec<String> },
+    WithoutSecrets { why: WithoutSecrets, left: Vec<String>, pull_request: Option<u64>, head_sha: String },
+    /// A dispatched run would not be seen from here.
+    DispatchedUnseen { permission: &'static str },
 }
 
 impl fmt::Display for Warning {
@@ -330,22 +350,29 @@ impl fmt::Display for Warning {
             Self::Excluded { branch } => {
                 write!(f, "{branch} is excluded: by the criteria this change needs a testnet")
             }
-            Self::WithoutSecrets { why, left } => {
+            Self::WithoutSecrets { why, left, pull_request, head_sha } => {
                 let whose = match why {
                     WithoutSecrets::Fork => "the pull request comes from a fork",
                     WithoutSecrets::Dependabot => "Dependabot opened the pull request",
                 };
+                let left = match left.as_slice() {
+                    [] => "no branch".to_owned(),
+                    left => format!("only {}", join(left, "or")),
+                };
                 write!(
                     f,
-                    "{whose}, and such a run gets no secrets even when approved: {} can win here; to run the \
-                     testnet start the workflow by hand with the pull request's number",
-                    if left.is_empty() {
-                        "no branch".to_owned()
-                    } else {
-                        format!("only {}", join(left, "or"))
-                    }
-                )
+                    "{whose}, and such a run gets no secrets even when approved: {left} can win here; to run the \
+                     testnet start the workflow by hand with "
+                )?;
+                match pull_request {
+                    Some(number) => write!(f, "pull_request={number} and sha={head_sha}"),
+                    None => write!(f, "the pull request's number and sha={head_sha}"),
+                }
             }
+            Self::DispatchedUnseen { permission } => write!(
+                f,
+                "a run that is dispatched for this commit would not be seen: the job's token lacks `{permission}`"
+            ),
         }
     }
 }

@@ -36,6 +36,10 @@ pub struct Arguments {
     /// What goes wrong
     #[arg(long, value_enum)]
     pub fault: Option<Fault>,
+    /// The pull request comes from a fork, and this run is reviewed [without a value:
+    /// dispatched]
+    #[arg(long, value_enum, value_name = "RUN", num_args = 0..=1, require_equals = true, default_missing_value = "dispatched")]
+    pub fork: Option<Fork>,
     /// Run this workflow instead of the shipped one
     #[arg(long, value_name = "FILE")]
     pub workflow: Option<PathBuf>,
@@ -55,6 +59,15 @@ pub enum Approve {
     Both,
     /// Neither.
     None,
+}
+
+/// Which run of a fork's pull request is reviewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Fork {
+    /// The one that a maintainer dispatches for it.
+    Dispatched,
+    /// Its own, which gets no secrets: the testnet cannot win there
+    Own,
 }
 
 /// A branch of the race.

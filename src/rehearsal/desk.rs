@@ -7,13 +7,13 @@ use std::process::Stdio;
 use super::stage::{REPOSITORY, REVIEWER_TOKEN, Stage};
 use super::workflow::own_executable;
 
-/// What `race inspect` wrote to stdout.
+/// What `race inspect` of that run wrote to stdout.
 ///
 /// # Errors
 ///
 /// When the process cannot be started.
-pub(super) async fn inspect(stage: &Stage, color: bool) -> io::Result<Vec<u8>> {
-    let run = stage.run.to_string();
+pub(super) async fn inspect(stage: &Stage, run: u64, color: bool) -> io::Result<Vec<u8>> {
+    let run = run.to_string();
     let color = if color { "always" } else { "never" };
     let log = OpenOptions::new().create(true).append(true).open(stage.path("inspect.log"))?;
     let output = own_executable()?

@@ -16,6 +16,7 @@ pub mod scenario;
 mod show;
 pub mod ssh_host;
 mod stage;
+mod staged;
 pub mod workflow;
 pub mod world;
 

@@ -10,14 +10,15 @@ use jiff::SignedDuration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::arguments::Fault;
+use super::arguments::{Fault, Fork};
 use super::desk;
 use super::github::{self, Trouble};
 use super::page::ToldEnding;
 use super::scenario::Scenario;
 use super::show::Show;
 use super::stage::{CHECK, REVIEWER, Stage};
-use super::workflow::{Runner, Workflow};
+use super::staged::Staged;
+use super::workflow::{Ended, Runner, Workflow};
 use super::world::ReviewState;
 use crate::commands::{Signal, Signals};
 use crate::exit::Exit;
@@ -56,13 +57,17 @@ pub(super) async fn play(
 ) -> io::Result<u8> {
     let mut signals = Signals::listen()?;
     let stage = Stage::raise(scenario, keep).await?;
-    let mut play = Play::begin(scenario, workflow, &stage, output)?;
+    let own = Staged::pull_requests_own(&stage, scenario.fork.is_none()).await?;
+    let mut play = Play::begin(scenario, workflow, &stage, own, output)?;
     let ending = play.until_the_end(&mut signals).await;
     let told = match &ending {
         Ok(ending) => play.tell(ending).await,
         Err(_) => Ok(()),
     };
     play.runner.stop(&KEPT).await;
+    if let Some(dispatched) = &mut play.dispatched {
+        dispatched.stop(&KEPT).await;
+    }
     play.show.finish();
     stage.write_exchanges()?;
     told?;
@@ -86,9 +91,13 @@ enum Ending {
 /// A rehearsal that is being played.
 struct Play<'a> {
     scenario: &'a Scenario,
+    workflow: &'a Workflow,
     stage: &'a Stage,
     show: Show,
+    /// Of the pull request's own run.
     runner: Runner<'a>,
+    /// Of the run that is dispatched for a fork.
+    dispatched: Option<Runner<'a>>,
     reviews: JoinSet<io::Result<()>>,
     reviewed: bool,
     gone_wrong: bool,
@@ -99,15 +108,18 @@ struct Play<'a> {
 impl<'a> Play<'a> {
     fn begin(
         scenario: &'a Scenario,
-        workflow: &Workflow,
+        workflow: &'a Workflow,
         stage: &'a Stage,
+        own: Staged,
         output: Output,
     ) -> io::Result<Self> {
         Ok(Self {
             scenario,
+            workflow,
             stage,
             show: Show::new(output, scenario.sessions),
-            runner: Runner::new(workflow, stage)?,
+            runner: Runner::new(workflow, stage, own)?,
+            dispatched: None,
             reviews: JoinSet::new(),
             reviewed: false,
             gone_wrong: false,
@@ -119,16 +131,31 @@ impl<'a> Play<'a> {
         let mut world = self.stage.github.changes();
         let mut sessions = self.stage.chain.sessions();
         let limit = Instant::now() + self.scenario.deadline + BEYOND_DEADLINE;
+        let mut decided = None;
         loop {
             self.runner.advance()?;
+            self.dispatch_for_a_fork().await?;
+            if let Some(dispatched) = &mut self.dispatched {
+                dispatched.advance()?;
+            }
+            // With the check's job the rehearsal ends; what was dispatched may finish.
+            if let Some(status) = decided
+                && !self.dispatched.as_ref().is_some_and(Runner::is_busy)
+            {
+                return Ok(Ending::Decided(status));
+            }
             self.review_what_waits();
             self.go_wrong();
             self.show_how_it_stands(*sessions.borrow_and_update());
             tokio::select! {
                 ended = self.runner.next() => {
-                    // With the check's job the rehearsal ends.
                     if let Some(job) = self.runner.step_ended(&ended)?.filter(|job| job.name == CHECK) {
-                        return Ok(Ending::Decided(job.status));
+                        decided = Some(job.status);
+                    }
+                }
+                ended = step_of(&mut self.dispatched) => {
+                    if let Some(dispatched) = &mut self.dispatched {
+                        dispatched.step_ended(&ended)?;
                     }
                 }
                 Some(reviewed) = self.reviews.join_next() => reviewed.map_err(io::Error::other)??,
@@ -140,16 +167,39 @@ impl<'a> Play<'a> {
         }
     }
 
+    /// A maintainer dispatches a run once the check of the fork's own run waits.
+    async fn dispatch_for_a_fork(&mut self) -> io::Result<()> {
+        if !self.dispatches() || self.dispatched.is_some() || !self.stage.github.was_asked("/jobs") {
+            return Ok(());
+        }
+        let staged = Staged::dispatched(self.stage, self.workflow).await?;
+        let number = self.stage.pull_request;
+        self.show.say(&format!("{REVIEWER}: looked at #{number}, dispatches run {} for its head", staged.id));
+        self.dispatched = Some(Runner::new(self.workflow, self.stage, staged)?);
+        Ok(())
+    }
+
+    fn dispatches(&self) -> bool {
+        self.scenario.fork == Some(Fork::Dispatched)
+    }
+
+    /// The runner of the run that is reviewed.
+    fn reviewed_runner(&self) -> &Runner<'a> {
+        self.dispatched.as_ref().unwrap_or(&self.runner)
+    }
+
     /// The reviewer answers once `race wait` has begun to look.
     fn review_what_waits(&mut self) {
-        if self.reviewed || !self.stage.github.was_asked("/jobs") {
+        let run = self.reviewed_runner().staged().id;
+        let is_missing = self.dispatches() && self.dispatched.is_none();
+        if self.reviewed || is_missing || !self.stage.github.was_asked(&format!("/runs/{run}/jobs")) {
             return;
         }
         self.reviewed = true;
         let task = if self.scenario.by_hand { "review" } else { "watch" };
-        self.show.say(&format!("{task} the run at {}", self.stage.page_url()));
+        self.show.say(&format!("{task} the run at {}", self.stage.page_url(run)));
         let person = self.stage.reviewer();
-        let (run, reviews) = (self.stage.run, self.scenario.reviews.clone());
+        let reviews = self.scenario.reviews.clone();
         for (contender, state) in &reviews {
             self.show.say(&format!("{REVIEWER}: {} {}", state.as_str(), contender.name()));
         }
@@ -188,13 +238,15 @@ impl<'a> Play<'a> {
     }
 
     fn show_how_it_stands(&mut self, session: u32) {
-        let ids = self.runner.submitted();
-        let jobs = self
-            .stage
-            .github
-            .read(|world| ids.iter().filter_map(|id| world.job(*id).cloned()).collect::<Vec<_>>());
-        self.show.jobs(&jobs);
-        if self.first_session.is_none() && self.runner.runs("race monitor") {
+        for runner in std::iter::once(&self.runner).chain(&self.dispatched) {
+            let ids = runner.submitted();
+            let jobs = self
+                .stage
+                .github
+                .read(|world| ids.iter().filter_map(|id| world.job(*id).cloned()).collect::<Vec<_>>());
+            self.show.jobs(&jobs, runner.staged().prefix);
+        }
+        if self.first_session.is_none() && self.reviewed_runner().runs("race monitor") {
             self.first_session = Some(session);
         }
         if let Some(first) = self.first_session {
@@ -226,22 +278,35 @@ impl<'a> Play<'a> {
         }
         // What the check says of a decided race, `race inspect` says below.
         let told_below = matches!(ending, Ending::Decided(status) if (10..=14).contains(&code_of(*status)));
-        for name in self.runner.failed_jobs() {
-            if !(told_below && *name == *CHECK) {
-                self.show_tail(name);
+        for runner in std::iter::once(&self.runner).chain(&self.dispatched) {
+            for name in runner.failed_jobs() {
+                if !(told_below && *name == *CHECK) {
+                    self.show_tail(runner.staged(), name);
+                }
             }
         }
         if matches!(ending, Ending::Decided(_)) {
             let color = io::stdout().is_terminal() && self.show.output().style.color_out;
-            let told = desk::inspect(self.stage, color).await?;
+            let told = self.inspect(color).await?;
             if told.is_empty() {
-                self.show_tail("inspect");
+                self.show_tail(self.runner.staged(), "inspect");
             }
             io::stdout().lock().write_all(&told)?;
-            let plain = if color { desk::inspect(self.stage, false).await? } else { told };
+            let plain = if color { self.inspect(false).await? } else { told };
             self.tell_page(line, green, plain, PAGE_LASTS).await;
         }
         Ok(())
+    }
+
+    /// What `race inspect` says: of the run that was dispatched, and of the pull request's own.
+    async fn inspect(&self, color: bool) -> io::Result<Vec<u8>> {
+        let mut told = Vec::new();
+        if let Some(dispatched) = &self.dispatched {
+            told = desk::inspect(self.stage, dispatched.staged().id, color).await?;
+            told.push(b'\n');
+        }
+        told.extend(desk::inspect(self.stage, self.stage.run, color).await?);
+        Ok(told)
     }
 
     /// Shows the ending on the page, and waits until it has been seen there.
@@ -251,16 +316,24 @@ impl<'a> Play<'a> {
         self.stage.github.page_is_finished(limit).await;
     }
 
-    fn show_tail(&self, name: &str) {
-        let path = self.stage.path(&format!("{name}.log"));
+    fn show_tail(&self, run: &Staged, name: &str) {
+        let path = run.path(&format!("{name}.log"));
         let bytes = std::fs::read(&path).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().collect();
         let output = self.show.output();
-        output.log_painted(Paint::Bold, &format!("the end of the log of {name}:"));
+        output.log_painted(Paint::Bold, &format!("the end of the log of {}{name}:", run.prefix));
         for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
             output.log_painted(Paint::Dim, &format!("  | {line}"));
         }
+    }
+}
+
+/// The next step of that run that ends; waits for ever where there is no run.
+async fn step_of(runner: &mut Option<Runner<'_>>) -> Ended {
+    match runner {
+        Some(runner) => runner.next().await,
+        None => std::future::pending().await,
     }
 }
 

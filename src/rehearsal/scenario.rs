@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, ValueEnum as _};
 
-use super::arguments::{Approve, Arguments, Contender, Fault};
+use super::arguments::{Approve, Arguments, Contender, Fault, Fork};
 use super::world::ReviewState;
 
 /// When `race wait` gives up where nobody approves.
@@ -35,6 +35,8 @@ pub struct Scenario {
     pub port: u16,
     /// What goes wrong.
     pub fault: Option<Fault>,
+    /// Where the pull request comes from a fork: which of its runs is reviewed.
+    pub fork: Option<Fork>,
 }
 
 impl TryFrom<&Arguments> for Scenario {
@@ -44,6 +46,9 @@ impl TryFrom<&Arguments> for Scenario {
         let conflict = |message: String| Arguments::command().error(ErrorKind::ArgumentConflict, message);
         let asked = arguments.approve.is_some() || !arguments.reject.is_empty();
         let by_hand = !asked && arguments.fault.is_none();
+        if arguments.fork.is_some() && (by_hand || arguments.fault.is_some()) {
+            return Err(conflict("`--fork` goes with `--approve` or `--reject`".to_owned()));
+        }
         let reviews = match (arguments.fault, asked) {
             (Some(fault @ (Fault::NoApproval | Fault::BothRejected)), true) => {
                 let name = fault.to_possible_value().map(|value| value.get_name().to_owned());
@@ -77,6 +82,7 @@ impl TryFrom<&Arguments> for Scenario {
             deadline: arguments.deadline.unwrap_or(needed),
             port: arguments.port,
             fault: arguments.fault,
+            fork: arguments.fork,
         })
     }
 }
@@ -142,6 +148,8 @@ mod tests {
             ("--approve testnet --reject testnet", ErrorKind::ArgumentConflict),
             ("--approve none --reject null --reject null", ErrorKind::ArgumentConflict),
             ("--fault both-rejected --approve null", ErrorKind::ArgumentConflict),
+            ("--fork", ErrorKind::ArgumentConflict),
+            ("--fork --fault step-fails", ErrorKind::ArgumentConflict),
             ("--approve testnet --sessions 0", ErrorKind::ValueValidation),
         ] {
             assert_eq!(scenario(flags), Err(kind), "{flags}");

@@ -12,8 +12,8 @@ const SESSION_LINES: u32 = 5;
 /// Shows a rehearsal.
 pub(super) struct Show {
     output: Output,
-    /// What was last shown of each job, by its name.
-    states: Vec<(String, String)>,
+    /// What was last shown of each job, by its number.
+    states: Vec<(u64, String)>,
     target: u32,
     shown_sessions: u32,
     live: Option<Live>,
@@ -32,7 +32,7 @@ impl Show {
         let live = output.style.live.then(|| {
             let bars = MultiProgress::new();
             let sessions = bars.add(ProgressBar::new(u64::from(target)));
-            sessions.set_style(style("{prefix:>17}  {bar:30} {pos}/{len}"));
+            sessions.set_style(style("{prefix:>27}  {bar:30} {pos}/{len}"));
             sessions.set_prefix("sessions");
             Live { bars, jobs: Vec::new(), sessions }
         });
@@ -53,18 +53,20 @@ impl Show {
         }
     }
 
-    /// The jobs, as they are now.
-    pub(super) fn jobs(&mut self, jobs: &[Job]) {
-        for (index, job) in jobs.iter().enumerate() {
-            let state = state_of(job);
+    /// Jobs as they are now, their names with that before them.
+    pub(super) fn jobs(&mut self, jobs: &[Job], prefix: &str) {
+        for job in jobs {
+            let (state, name) = (state_of(job), format!("{prefix}{}", job.name));
+            let known = self.states.iter().position(|(id, _)| *id == job.id);
+            let index = known.unwrap_or(self.states.len());
             match self.states.get_mut(index) {
                 Some((_, shown)) if *shown == state => continue,
                 Some((_, shown)) => shown.clone_from(&state),
-                None => self.states.push((job.name.clone(), state.clone())),
+                None => self.states.push((job.id, state.clone())),
             }
             match &mut self.live {
-                Some(live) => live.job(index, &job.name, &state),
-                None => self.output.log(&format!("{}: {state}", job.name)),
+                Some(live) => live.job(index, &name, &state),
+                None => self.output.log(&format!("{name}: {state}")),
             }
         }
     }
@@ -99,7 +101,7 @@ impl Live {
     fn job(&mut self, index: usize, name: &str, state: &str) {
         if index == self.jobs.len() {
             let bar = self.bars.insert_before(&self.sessions, ProgressBar::new_spinner());
-            bar.set_style(style("{prefix:>17}  {msg}"));
+            bar.set_style(style("{prefix:>27}  {msg}"));
             bar.set_prefix(name.to_owned());
             self.jobs.push(bar);
         }

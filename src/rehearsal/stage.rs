@@ -6,7 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use super::arguments::{Contender, Fault};
@@ -26,6 +25,8 @@ pub(super) const CHECK: &str = "testnet-deployer";
 pub(super) const REVIEWER: &str = "alice";
 /// Login of the pull request's author, who may not review.
 const AUTHOR: &str = "carol";
+/// Title of the pull request.
+const TITLE: &str = "Rotate keys earlier";
 /// The reviewer's token.
 pub(super) const REVIEWER_TOKEN: &str = "ghp_reviewer";
 /// A rehearsal lives an hour in seconds, so it may ask as often as in many hours.
@@ -49,7 +50,7 @@ pub(super) struct Stage {
     pub(super) github: GitHub,
     pub(super) chain: DevChain,
     pub(super) host: SshHost,
-    /// The run that is played.
+    /// The pull request's own run.
     pub(super) run: u64,
     pub(super) pull_request: u64,
     directory: PathBuf,
@@ -80,7 +81,10 @@ impl Stage {
         }
         let now = jiff::Timestamp::now();
         let mut world = World::new(REPOSITORY, now);
-        let pull_request = world.open_pull_request(AUTHOR, "Rotate keys earlier", now);
+        let pull_request = match scenario.fork.is_some() {
+            true => world.open_fork_pull_request(AUTHOR, TITLE, now),
+            false => world.open_pull_request(AUTHOR, TITLE, now),
+        };
         let head_sha = world.pull_request(pull_request).map(|pull| pull.head_sha.clone()).unwrap_or_default();
 
         let host = SshHost::start().await?;
@@ -118,9 +122,7 @@ impl Stage {
         github.admit(Token::of_person(REVIEWER_TOKEN, REVIEWER));
         github.open_page(if scenario.by_hand { REVIEWER } else { AUTHOR });
 
-        let stage = Self { github, chain, host, run, pull_request, directory, _temporary: temporary };
-        stage.write_event().await?;
-        Ok(stage)
+        Ok(Self { github, chain, host, run, pull_request, directory, _temporary: temporary })
     }
 
     /// The simulated reviewer.
@@ -128,30 +130,9 @@ impl Stage {
         Person { address: self.github.address(), token: REVIEWER_TOKEN, repository: REPOSITORY }
     }
 
-    /// Where the page of the run is.
-    pub(super) fn page_url(&self) -> String {
-        format!("{}/{REPOSITORY}/actions/runs/{}", self.github.server_url(), self.run)
-    }
-
-    /// Lets in the token of a job, with what the workflow allows it.
-    pub(super) fn admit_job(&self, job: &str, permissions: &[String]) {
-        let permissions: Vec<&str> = permissions.iter().map(String::as_str).collect();
-        self.github.admit(Token::of_workflow(&self.token_of(job), &permissions));
-    }
-
-    /// What a job of the workflow gets as `GITHUB_TOKEN`.
-    pub(super) fn token_of(&self, job: &str) -> String {
-        format!("ghs_{job}")
-    }
-
-    /// The secrets that a job gets once its environment was approved.
-    pub(super) fn secrets_of(&self, environment: Option<&str>) -> Map<String, Value> {
-        let mut secrets = Map::new();
-        if environment == Some(Contender::Testnet.name()) {
-            let key = self.host.client_key_pem().to_owned();
-            secrets.insert("TESTNET_SSH_KEY".to_owned(), Value::String(key));
-        }
-        secrets
+    /// Where the page of a run is.
+    pub(super) fn page_url(&self, run: u64) -> String {
+        format!("{}/{REPOSITORY}/actions/runs/{run}", self.github.server_url())
     }
 
     /// A file or directory of the rehearsal.
@@ -171,20 +152,6 @@ impl Stage {
             text.push('\n');
         }
         fs::write(self.path("exchanges.jsonl"), text)
-    }
-
-    /// The payload of the event that started the run.
-    async fn write_event(&self) -> io::Result<()> {
-        let person = self.reviewer();
-        let pull_request = person.get(&format!("/pulls/{}", self.pull_request)).await?;
-        let event = json!({
-            "action": "opened",
-            "number": self.pull_request,
-            "sender": pull_request["user"],
-            "repository": person.get("").await?,
-            "pull_request": pull_request,
-        });
-        fs::write(self.path("event.json"), event.to_string())
     }
 }
 

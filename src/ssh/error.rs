@@ -4,22 +4,27 @@
 use std::io;
 use std::time::Duration;
 
+use super::Target;
 use crate::exit::Exit;
 
 /// What went wrong with a host.
 #[derive(Debug, thiserror::Error)]
 pub enum SshError {
     /// The host shows a key of a kind that is not pinned.
-    #[error("{host}: its host key is not among the pinned ones")]
+    #[error("{host}: its host key is not among the pinned ones{shown}")]
     HostKeyUnknown {
         /// The host's name.
         host: String,
+        /// The key's fingerprint in parentheses, where `ssh` tells it.
+        shown: String,
     },
     /// The host shows another key than the pinned one.
-    #[error("{host}: its host key is not the pinned one")]
+    #[error("{host}: its host key is not the pinned one{shown}")]
     HostKeyChanged {
         /// The host's name.
         host: String,
+        /// The key's fingerprint in parentheses, where `ssh` tells it.
+        shown: String,
     },
     /// A pinned key cannot be read.
     #[error("{host}: `{key}` is no host key")]
@@ -28,6 +33,32 @@ pub enum SshError {
         host: String,
         /// The pinned key.
         key: String,
+    },
+    /// A line of the known hosts cannot be trusted.
+    #[error("{host}: line {line} of the known hosts {what}")]
+    KnownHosts {
+        /// The host's name.
+        host: String,
+        /// The line's number, from 1.
+        line: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// `ssh` cannot be given, or does not understand, the configuration.
+    #[error("{host}: the ssh configuration is wrong: {text}")]
+    Config {
+        /// The host's name.
+        host: String,
+        /// What is wrong.
+        text: String,
+    },
+    /// The proxy command did not bring a connection.
+    #[error("{host}: the proxy command brought no connection: {text}")]
+    ProxyCommand {
+        /// The host's name.
+        host: String,
+        /// What it says.
+        text: String,
     },
     /// The private key cannot be read by `ssh`.
     #[error("{host}: the private key cannot be used")]
@@ -94,11 +125,11 @@ pub enum SshError {
 
 impl SshError {
     /// Reads what `ssh` wrote to stderr when it could not connect.
-    pub(super) fn from_stderr(host: &str, stderr: &str) -> Self {
-        let host = host.to_owned();
+    pub(super) fn from_stderr(target: &Target, stderr: &str) -> Self {
         let says = |texts: &[&str]| texts.iter().any(|text| stderr.contains(text));
         let text = || {
-            let lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
+            let lines =
+                stderr.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains("debug1:"));
             let text = lines.collect::<Vec<_>>().join("; ");
             if text.is_empty() {
                 "ssh ended without a word".to_owned()
@@ -106,11 +137,33 @@ impl SshError {
                 text.chars().take(300).collect()
             }
         };
+        // Behind a jump host or a proxy command there is no peer with a port; and it
+        // is the host that cannot be reached where the jump host says so.
+        let on_the_way = says(&["UNKNOWN port 65535"]) && !says(&["open failed: "]);
+        let named = |name: &str| stderr.contains(name);
+        let jump = target.jumps.iter().find(|jump| named(&jump.name) || named(jump.plain_address()));
+        let host = match jump.or(target.jumps.first()) {
+            Some(jump) if on_the_way => format!("{} (the jump host to {})", jump.name, target.host.name),
+            _ => target.host.name.clone(),
+        };
+        let shown = || {
+            let fingerprint = stderr.split_whitespace().rev().find(|word| word.starts_with("SHA256:"));
+            let plain = |c: char| c.is_ascii_alphanumeric() || ":+/=".contains(c);
+            fingerprint.map_or_else(String::new, |word| {
+                format!(" (it shows {})", word.chars().filter(|c| plain(*c)).take(60).collect::<String>())
+            })
+        };
         // A changed key also "fails verification", and so comes first.
         if says(&["REMOTE HOST IDENTIFICATION HAS CHANGED"]) {
-            Self::HostKeyChanged { host }
+            Self::HostKeyChanged { host, shown: shown() }
         } else if says(&["host key is known", "Host key verification failed", "no matching host key type"]) {
-            Self::HostKeyUnknown { host }
+            Self::HostKeyUnknown { host, shown: shown() }
+        } else if says(&["exec: ssh: not found"]) {
+            Self::Local { host, what: "cannot run ssh", source: io::ErrorKind::NotFound.into() }
+        } else if says(&["Bad configuration option", "bad configuration option", "/config line "]) {
+            Self::Config { host, text: text() }
+        } else if on_the_way && target.jumps.is_empty() && !target.proxy_command.is_empty() {
+            Self::ProxyCommand { host, text: text() }
         } else if says(&["Load key "]) {
             Self::PrivateKeyInvalid { host }
         } else if says(&["Permission denied", "Too many authentication failures"]) {
@@ -140,10 +193,11 @@ impl SshError {
             | Self::HostKeyChanged { .. }
             | Self::PrivateKeyInvalid { .. }
             | Self::AuthenticationRefused { .. } => Exit::Refused,
-            Self::HostKeyInvalid { .. } => Exit::Invalid,
+            Self::HostKeyInvalid { .. } | Self::KnownHosts { .. } | Self::Config { .. } => Exit::Invalid,
             Self::Local { .. } => Exit::Internal,
             Self::Refused { .. }
             | Self::Unreachable { .. }
+            | Self::ProxyCommand { .. }
             | Self::TimedOut { .. }
             | Self::Lost { .. }
             | Self::Other { .. } => Exit::RolledBack,
@@ -160,6 +214,13 @@ impl SshError {
             }
             Self::HostKeyInvalid { .. } => {
                 "write the key's first two words, for example `ssh-ed25519 AAAA...`"
+            }
+            Self::KnownHosts { .. } => {
+                "give the lines that `ssh-keyscan ADDRESS` prints, once you have compared them on the host's console"
+            }
+            Self::Config { .. } => "see `ssh_config`, the names and the addresses in policies/testnet.toml",
+            Self::ProxyCommand { .. } => {
+                "run `proxy_command` of policies/testnet.toml by hand on this machine"
             }
             Self::PrivateKeyInvalid { .. } => {
                 "the secret must hold the whole private key in OpenSSH's format, without a passphrase"
@@ -183,6 +244,7 @@ impl SshError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::target::tests::target;
     use super::*;
 
     #[test]
@@ -220,17 +282,17 @@ mod tests {
                 matches!(e, SshError::Lost { .. })
             }),
             ("", |e| matches!(e, SshError::Other { .. })),
-            ("Bad configuration option: x", |e| matches!(e, SshError::Other { .. })),
+            ("config: line 3: Bad configuration option: x", |e| matches!(e, SshError::Config { .. })),
         ];
         for (stderr, is) in cases {
-            let error = SshError::from_stderr("a", stderr);
+            let error = SshError::from_stderr(&target(&[]), stderr);
             assert!(is(&error), "{stderr}: {error:?}");
         }
     }
 
     #[test]
     fn keys_and_credentials_end_with_their_own_code() {
-        let exit = |stderr| SshError::from_stderr("a", stderr).exit();
+        let exit = |stderr| SshError::from_stderr(&target(&[]), stderr).exit();
         assert_eq!(exit("REMOTE HOST IDENTIFICATION HAS CHANGED"), Exit::Refused);
         assert_eq!(exit("Permission denied (publickey)."), Exit::Refused);
         assert_eq!(exit("Connection refused"), Exit::RolledBack);

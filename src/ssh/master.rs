@@ -2,7 +2,8 @@
 //! hosts, configuration, control socket.
 //!
 //! The process is our child, and its own remote command reads from a pipe of ours.
-//! So it ends with us in every way that we can end, and takes the connection along.
+//! So it ends with us in every way that we can end, and takes the connection along;
+//! and a shell beside it, which waits for the same, removes the directory.
 
 use std::fs::Permissions;
 use std::io::{self, Write as _};
@@ -18,11 +19,19 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::SshError;
-use crate::policy::Host;
+use super::config::config;
+use super::stream::head_of;
+use super::{SshError, Target};
 
 /// What the host says once we are logged in, whatever its shell said before.
 const READY: &str = "race-is-logged-in";
+
+/// Becomes `ssh`; its child removes the directory when nobody holds our stdin open
+/// any more: also after we were killed.
+const LAUNCH: &str = r#"directory=$1; shift
+exec 3<&0
+{ read -r _; kill $$; rm -rf -- "$directory"; } <&3 >/dev/null 2>&1 3<&- &
+exec ssh "$@" 3<&-"#;
 
 /// A socket's path may have 107 bytes, and `ssh` adds some while it makes one.
 const LONGEST_DIRECTORY: usize = 70;
@@ -32,9 +41,9 @@ const LEAVE: Duration = Duration::from_secs(2);
 
 /// The `ssh` process that holds a connection. Dropping it ends it at once.
 pub(super) struct Master {
-    child: Child,
     /// As long as it is open, the master stays.
     lifeline: Option<ChildStdin>,
+    child: Child,
     stderr: JoinHandle<String>,
     directory: TempDir,
 }
@@ -42,29 +51,34 @@ pub(super) struct Master {
 impl Master {
     /// Logs in.
     pub(super) async fn start(
-        host: &Host,
+        target: &Target,
         private_key: Option<&str>,
         limit: Duration,
     ) -> Result<Self, SshError> {
+        let host = &target.host;
         let local = |what| move |source| SshError::Local { host: host.name.clone(), what, source };
         let directory = directory().map_err(local("cannot make a directory for ssh"))?;
+        let at = |name| directory.path().join(name);
+        let known_hosts = target.pinned()?;
+        let config = config(target, directory.path(), private_key.is_some())?;
+        write(&at("known_hosts"), &known_hosts)
+            .and_then(|()| write(&at("config"), &config))
+            .map_err(local("cannot write the configuration of ssh"))?;
         let key = private_key.map(|text| write_key(directory.path(), text)).transpose();
         let key = key.map_err(local("cannot write the private key for ssh"))?;
-        let known_hosts = known_hosts(host)?;
-        write(&directory.path().join("known_hosts"), &known_hosts)
-            .and_then(|()| {
-                write(&directory.path().join("config"), &config(host, directory.path(), key.is_some()))
-            })
-            .map_err(local("cannot write the configuration of ssh"))?;
 
-        let mut command = Command::new("ssh");
+        let mut command = Command::new("sh");
         command
+            .args(["-c", LAUNCH, "race"])
+            .arg(directory.path())
             .arg("-F")
             .arg(directory.path().join("config"))
             .args(["-T", "--", &host.name])
             .arg(format!("sh -c 'echo {READY}; exec cat >/dev/null'"))
             // The causes of errors are told apart by their text.
             .env("LC_ALL", "C")
+            // It would read a proxy command.
+            .env("SHELL", "/bin/sh")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -77,7 +91,7 @@ impl Master {
         let mut master = Self {
             lifeline: child.stdin.take(),
             child,
-            stderr: tokio::spawn(async move { head_of(stderr).await }),
+            stderr: tokio::spawn(async move { head_of(stderr, 16 * 1024).await }),
             directory,
         };
         let ready = timeout(limit, is_ready(stdout)).await;
@@ -85,12 +99,15 @@ impl Master {
         if let Some(key) = key {
             std::fs::remove_file(key).map_err(local("cannot remove the private key"))?;
         }
+        for read in ["config", "known_hosts"] {
+            let _ = std::fs::remove_file(master.directory.path().join(read));
+        }
         match ready {
             Ok(true) => Ok(master),
             Ok(false) => {
                 let _ = timeout(LEAVE, master.child.wait()).await;
                 let stderr = timeout(LEAVE, &mut master.stderr).await;
-                Err(SshError::from_stderr(&host.name, &stderr.ok().and_then(Result::ok).unwrap_or_default()))
+                Err(SshError::from_stderr(target, &stderr.ok().and_then(Result::ok).unwrap_or_default()))
             }
             Err(_) => Err(SshError::TimedOut { host: host.name.clone(), what: "logging in", limit }),
         }
@@ -99,6 +116,11 @@ impl Master {
     /// The control socket, over which commands are started.
     pub(super) fn socket(&self) -> PathBuf {
         self.directory.path().join("socket")
+    }
+
+    /// A path for a socket that is removed with the connection.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
     /// Ends the connection in good order.
@@ -137,66 +159,6 @@ fn write_key(directory: &Path, text: &str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// The pinned keys, as a file of known hosts has them.
-fn known_hosts(host: &Host) -> Result<String, SshError> {
-    let lines = host.host_keys.iter().map(|key| {
-        let mut words = key.split_ascii_whitespace();
-        let kind = words
-            .next()
-            .filter(|kind| kind.bytes().all(|b| b.is_ascii_alphanumeric() || b"-@.".contains(&b)));
-        let data = words
-            .next()
-            .filter(|data| data.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)));
-        match (kind, data) {
-            // A mark such as `@cert-authority` would widen what is trusted.
-            (Some(kind), Some(data)) if !kind.starts_with('@') => {
-                Ok(format!("{} {kind} {data}\n", host.name))
-            }
-            _ => {
-                Err(SshError::HostKeyInvalid { host: host.name.clone(), key: key.chars().take(60).collect() })
-            }
-        }
-    });
-    lines.collect()
-}
-
-/// The whole configuration: nothing of this machine's or this user's counts.
-fn config(host: &Host, directory: &Path, has_key: bool) -> String {
-    let directory = directory.display();
-    // `ssh` expands `%`, which stands in the zone of an IPv6 address.
-    let address = host.address.trim_matches(['[', ']']).replace('%', "%%");
-    let identity = if has_key {
-        format!("IdentityFile {directory}/key\nIdentitiesOnly yes\nIdentityAgent none\n")
-    } else {
-        "IdentityFile none\n".to_owned()
-    };
-    format!(
-        "HostName {address}\n\
-         Port {port}\n\
-         User {user}\n\
-         HostKeyAlias {name}\n\
-         StrictHostKeyChecking yes\n\
-         UserKnownHostsFile {directory}/known_hosts\n\
-         GlobalKnownHostsFile /dev/null\n\
-         UpdateHostKeys no\n\
-         CheckHostIP no\n\
-         {identity}\
-         BatchMode yes\n\
-         PreferredAuthentications publickey\n\
-         ControlMaster yes\n\
-         ControlPath {directory}/socket\n\
-         ControlPersist no\n\
-         ServerAliveInterval 5\n\
-         ServerAliveCountMax 3\n\
-         ForwardAgent no\n\
-         ForwardX11 no\n\
-         LogLevel INFO\n",
-        port = host.port,
-        user = host.user,
-        name = host.name,
-    )
-}
-
 /// Reads until the host says that we are logged in; `false` when `ssh` ends before.
 async fn is_ready(stdout: Option<impl tokio::io::AsyncRead + Unpin>) -> bool {
     let Some(stdout) = stdout else { return false };
@@ -210,48 +172,9 @@ async fn is_ready(stdout: Option<impl tokio::io::AsyncRead + Unpin>) -> bool {
     false
 }
 
-/// The first kilobytes of a stream. The rest is read and dropped, so that nobody
-/// waits for us.
-async fn head_of(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> String {
-    let Some(mut stream) = stream else { return String::new() };
-    let mut head = Vec::new();
-    let mut buffer = [0; 1024];
-    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
-        if head.len() < 16 * 1024 {
-            head.extend(buffer.iter().take(count));
-        }
-    }
-    String::from_utf8_lossy(&head).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn host(host_keys: &[&str]) -> Host {
-        Host {
-            name: "validator-1".to_owned(),
-            address: "[fe80::1%eth0]".to_owned(),
-            port: 2222,
-            user: "deploy".to_owned(),
-            host_keys: host_keys.iter().map(|key| (*key).to_owned()).collect(),
-        }
-    }
-
-    #[test]
-    fn pinned_keys_are_written_under_the_hosts_name() {
-        let text = known_hosts(&host(&["ssh-ed25519 AAAA+/= root@host", "ssh-rsa BBBB"])).unwrap();
-        assert_eq!(text, "validator-1 ssh-ed25519 AAAA+/=\nvalidator-1 ssh-rsa BBBB\n");
-        for key in ["", "ssh-ed25519", "* ssh-ed25519 AAAA", "@cert-authority * ssh-ed25519 AAAA", "a b;c"] {
-            assert!(matches!(known_hosts(&host(&[key])), Err(SshError::HostKeyInvalid { .. })), "{key}");
-        }
-    }
-
-    #[test]
-    fn the_address_is_as_ssh_reads_it() {
-        let text = config(&host(&[]), Path::new("/run/race-x"), true);
-        assert!(text.starts_with("HostName fe80::1%%eth0\nPort 2222\nUser deploy\n"), "{text}");
-    }
 
     #[test]
     fn a_key_that_was_pasted_is_mended() {

@@ -43,6 +43,15 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) fn open() -> Self {
+        Self::with(json!({}))
+    }
+
+    /// One whose owner allows no page a script. WebDriver's own go on working.
+    pub(crate) fn without_scripts() -> Self {
+        Self::with(json!({"profile.managed_default_content_settings.javascript": 2}))
+    }
+
+    fn with(preferences: Value) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
@@ -60,7 +69,7 @@ impl Browser {
         let directory = format!("--user-data-dir={}", profile.path().display());
         let arguments: Vec<&str> = FLAGS.into_iter().chain([directory.as_str()]).collect();
         let wanted = json!({"capabilities": {"alwaysMatch": {
-            "goog:chromeOptions": {"args": arguments},
+            "goog:chromeOptions": {"args": arguments, "prefs": preferences},
             "timeouts": {"script": LIMIT_MS},
         }}});
         let server = format!("http://127.0.0.1:{port}/session");

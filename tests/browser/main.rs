@@ -126,6 +126,28 @@ fn a_form_without_a_box_is_refused_and_a_hostile_comment_stays_text() {
     rehearsal.ends_with(11);
 }
 
+/// The page's own form, and its own loading again, in a browser without scripts.
+#[test]
+fn a_reviewer_without_scripts_rejects_both() {
+    let rehearsal = Rehearsal::begin("");
+    let browser = Browser::without_scripts();
+    browser.go_to(&rehearsal.url);
+    assert_eq!(browser.read("document.getElementById('connection')?.textContent ?? ''"), "");
+    assert_eq!(browser.read("document.querySelector('noscript a') !== null"), true, "scripts are allowed");
+    browser.click("#open-review");
+    for index in [1, 2] {
+        browser.click(&format!(".environment:nth-of-type({index}) input"));
+    }
+    browser.fill("textarea", "Neither.");
+    browser.picture("without-scripts");
+    browser.click("button[value=rejected]");
+    // It stays until a browser has shown the ending, which this one asks for by itself.
+    rehearsal.ends_with(11);
+    let verdict = browser.read("document.getElementById('verdict').textContent");
+    assert!(verdict.as_str().unwrap().contains("exit 11, lost"), "{verdict}");
+    assert_eq!(browser.read("document.querySelector('blockquote').textContent"), "Neither.");
+}
+
 #[test]
 fn an_interrupt_is_told_on_the_page() {
     let rehearsal = Rehearsal::begin("");

@@ -8,6 +8,8 @@ mod openapi;
 
 mod alike;
 mod choose;
+mod dispatched;
+mod forged;
 mod inspect;
 mod policy;
 mod reruns;

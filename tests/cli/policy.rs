@@ -75,3 +75,30 @@ fn a_directory_that_is_not_there_is_said() {
     assert_eq!(ended.code, 2);
     assert!(ended.stderr.contains("nowhere"), "{}", ended.stderr);
 }
+
+#[test]
+fn the_tables_of_a_deployment_are_as_strict_as_the_rest() {
+    let scene = Scene::new();
+    scene.write(
+        "policies/testnet.toml",
+        "[deploy]\nundo_afer = \"90s\"\n[[deploy.host]]\nname = \"a\"\naddress = \"b\"\nhost_key = []\n\
+         [[deploy.step]]\nname = \"c\"\nrun = [\"true\"]\n[[deploy.step]]\nname = \"d\"\n\
+         upload = { from = \"x\", to = \"/y\", modes = \"0755\" }\nenv = { ANY_NAME = \"x\" }\n",
+    );
+    let mut command = scene.race(&["policy", "check", "--policies", "policies"]);
+    command.env("RACE_DEPLOY__UNDO_AFTER", "1s").env("RACE_DEPLOY__CANARY", "many");
+    let ended = start(command).end();
+    assert_eq!(ended.code, 2);
+    for line in [
+        "policies/testnet.toml:2: error: `deploy.undo_afer`: unknown key\n  help: did you mean `undo_after`?",
+        "policies/testnet.toml:6: error: `deploy.host.0.host_key`: unknown key\n  help: did you mean `host_keys`?",
+        "policies/testnet.toml:12: error: `deploy.step.1.upload.modes`: unknown key\n  help: did you mean `mode`?",
+        "policies/testnet.toml:13: error: `deploy.step.1.env`: an upload runs no program\n  help: leave it out",
+        "policies/testnet.toml:8: warning: `deploy.step.0.name`: nothing says how to undo the step `c`",
+        "variable RACE_DEPLOY__UNDO_AFTER: error: `deploy.undo_after`: a hiccup of the network",
+        "variable RACE_DEPLOY__CANARY: error: `deploy.canary`: invalid type: string \"many\"",
+        "policies/testnet.toml:3: error: `deploy.host.0.host_keys`: no host key is pinned",
+    ] {
+        assert!(ended.stdout.contains(line), "{line}\n{}", ended.stdout);
+    }
+}

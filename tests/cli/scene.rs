@@ -73,12 +73,24 @@ impl Scene {
 
     /// A scene whose world is prepared before the run begins.
     pub(crate) fn with(options: Options, prepare: impl FnOnce(&mut World)) -> Self {
+        Self::raise(options, prepare, false)
+    }
+
+    /// A scene whose pull request comes from a fork.
+    pub(crate) fn of_fork() -> Self {
+        Self::raise(Options::default(), |_| {}, true)
+    }
+
+    fn raise(options: Options, prepare: impl FnOnce(&mut World), fork: bool) -> Self {
         let now = (options.clock)();
         let mut world = World::new(REPOSITORY, now);
         world.protect("testnet", &["alice", "bob"], now);
         world.protect("null", &["alice"], now);
         prepare(&mut world);
-        let pull_request = world.open_pull_request("carol", "Change the core", now);
+        let pull_request = match fork {
+            true => world.open_fork_pull_request("carol", "Change the core", now),
+            false => world.open_pull_request("carol", "Change the core", now),
+        };
         let run = world.start_pull_request_run(pull_request, now);
         let testnet = world.submit_job(run, "testnet", Some("testnet"), now);
         let null = world.submit_job(run, "null", Some("null"), now);
@@ -105,9 +117,10 @@ impl Scene {
             "action": "opened", "number": pull_request,
             "pull_request": {
                 "number": pull_request,
-                "head": {"sha": scene.head_sha, "repo": {"id": 1}},
-                "base": {"sha": scene.base_sha, "repo": {"id": 1}},
+                "head": {"sha": scene.head_sha, "ref": "change", "repo": {"id": if fork { 2 } else { 1 }}},
+                "base": {"sha": scene.base_sha, "ref": "main", "repo": {"id": 1}},
             },
+            "repository": {"id": 1, "default_branch": "main"},
         });
         scene.write("event.json", &event.to_string());
         scene.write("policies/race.toml", "");
@@ -171,6 +184,7 @@ impl Scene {
             .env("CI", "true")
             .env("GITHUB_TOKEN", "ghs_workflow")
             .env("GITHUB_REPOSITORY", REPOSITORY)
+            .env("GITHUB_WORKFLOW_REF", format!("{REPOSITORY}/.github/workflows/testnet-deployer.yml@main"))
             .env("GITHUB_RUN_ID", self.run.to_string())
             .env("GITHUB_RUN_ATTEMPT", "1")
             .env("GITHUB_JOB", "testnet-deployer")

@@ -364,7 +364,7 @@ fn a_run_for_a_pull_request_by_hand_names_the_commit_that_it_took() {
     };
     let ended = dispatch(&[]);
     assert_eq!(ended.code, 2);
-    assert!(ended.stderr.contains("--sha"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the input `sha`"), "{}", ended.stderr);
     assert_eq!(dispatch(&["--sha", "abc"]).code, 2);
     let sha = scene.head_sha.clone();
     assert_eq!(dispatch(&["--sha", &sha]).code, 0);

@@ -5,6 +5,7 @@
 
 mod attempts;
 mod build;
+mod dispatched;
 mod exhaustive;
 mod order;
 mod rules;

@@ -199,6 +199,10 @@ fn rule_4_a_branch_that_cannot_come_any_more_is_lost_with_the_names_seen() {
     assert_eq!(told(&verdict(&race)), "undecided");
     race.jobs = vec![job("testnet-deployer", "in_progress")];
     assert_eq!(told(&verdict(&race)), "undecided", "our own job alone says nothing");
+    race.jobs.push(job("open", "skipped"));
+    assert_eq!(told(&verdict(&race)), "undecided", "a job that was left out says nothing");
+    race.jobs.push(job("build", "success"));
+    assert_eq!(told(&verdict(&race)), "lost 11");
 }
 
 #[test]

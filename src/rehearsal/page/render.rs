@@ -98,7 +98,8 @@ fn path(view: View<'_>) -> String {
 
 fn title<'a>(view: View<'a>) -> &'a str {
     let pull = view.run.pull_request.and_then(|number| view.world.pull_request(number));
-    pull.map_or(&view.run.workflow, |pull| &pull.title)
+    let title = view.run.title.as_ref().or(pull.map(|pull| &pull.title));
+    title.unwrap_or(&view.run.workflow)
 }
 
 fn jobs(view: View<'_>) -> Vec<&Job> {

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Component, Path};
 
+use super::execution::Run;
 use super::machine::Machine;
 use crate::rehearsal::stage::Stage;
 
@@ -51,7 +52,7 @@ impl Action {
         self,
         inputs: &[(String, String)],
         machine: &mut Machine,
-        stage: &Stage,
+        run: &Run<'_>,
     ) -> Result<String, String> {
         let input = |name: &str| {
             inputs
@@ -65,11 +66,11 @@ impl Action {
                 if input("persist-credentials") != "false" {
                     return Err("a checkout that keeps its credentials is not known here".to_owned());
                 }
-                checkout(input("ref"), machine, stage)
+                checkout(input("ref"), machine, run.stage)
             }
             Self::UploadArtifact => {
                 let (name, path) = (input("name"), input("path"));
-                match upload(name, path, machine, stage) {
+                match upload(name, path, machine, run) {
                     Ok(()) => Ok(format!("artifact {name}: {path}")),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         let told = format!("there is no {path} to be kept");
@@ -99,7 +100,7 @@ fn checkout(commit: &str, machine: &Machine, stage: &Stage) -> Result<String, St
 }
 
 /// Keeps a file, or what is in a directory: as a copy, and as what GitHub has.
-fn upload(name: &str, path: &str, machine: &Machine, stage: &Stage) -> io::Result<()> {
+fn upload(name: &str, path: &str, machine: &Machine, run: &Run<'_>) -> io::Result<()> {
     let plain = |text: &str| {
         let mut parts = Path::new(text).components();
         parts.clone().next().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
@@ -108,7 +109,7 @@ fn upload(name: &str, path: &str, machine: &Machine, stage: &Stage) -> io::Resul
         return Err(io::Error::other("only one path below the workspace is known here"));
     }
     let from = machine.workspace().join(path);
-    let to = stage.path("artifacts").join(name);
+    let to = run.staged.path("artifacts").join(name);
     let mut files = Vec::new();
     if fs::metadata(&from)?.is_dir() {
         collect(&from, "", &mut files)?;
@@ -120,7 +121,8 @@ fn upload(name: &str, path: &str, machine: &Machine, stage: &Stage) -> io::Resul
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
         fs::write(path, content)?;
     }
-    let kept = stage.github.change(|world, now| world.upload_artifact(stage.run, name, &files, now));
+    let id = run.staged.id;
+    let kept = run.stage.github.change(|world, now| world.upload_artifact(id, name, &files, now));
     kept.map(drop).map_err(io::Error::other)
 }
 

@@ -11,6 +11,7 @@ use super::machine::Machine;
 use super::output::outputs;
 use super::{Job, Pairs, Step, process};
 use crate::rehearsal::stage::Stage;
+use crate::rehearsal::staged::Staged;
 use crate::rehearsal::world::Conclusion;
 
 /// The variables of the runner that are no part of the context `github`.
@@ -37,14 +38,31 @@ pub(super) struct Execution {
 /// What all executions of a run share.
 pub(super) struct Run<'a> {
     pub(super) stage: &'a Stage,
+    pub(super) staged: Staged,
     pub(super) workflow: String,
     /// The payload of the event.
     pub(super) event: Value,
 }
 
+impl Run<'_> {
+    /// The title that the workflow's `run-name` makes; none where it makes no text.
+    pub(super) fn title(&self, run_name: Option<&str>) -> Result<Option<String>, String> {
+        let Some(run_name) = run_name else { return Ok(None) };
+        let github = json!({"event": self.event, "event_name": self.staged.event, "workflow": self.workflow});
+        let contexts = json!({"github": github, "inputs": inputs_of(&self.event)});
+        let title = expression::render(run_name, &Scope { contexts, success: true, failure: false })?;
+        Ok(Some(title).filter(|title| !title.trim().is_empty()))
+    }
+}
+
+/// The context `inputs`, which only a dispatched run has something in.
+fn inputs_of(event: &Value) -> Value {
+    event.get("inputs").filter(|inputs| inputs.is_object()).cloned().unwrap_or_else(|| json!({}))
+}
+
 impl Execution {
-    pub(super) fn new(job: Job, stage: &Stage) -> io::Result<Self> {
-        let machine = Machine::new(stage, &job.id)?;
+    pub(super) fn new(job: Job, staged: &Staged) -> io::Result<Self> {
+        let machine = Machine::new(staged, &job.id)?;
         Ok(Self {
             job,
             id: None,
@@ -60,7 +78,7 @@ impl Execution {
 
     /// What the job's expressions can see, with these variables besides.
     fn scope(&self, run: &Run<'_>, needs: &Value, env: &Pairs) -> Scope {
-        let variables = self.machine.variables(run.stage, &run.workflow, 0);
+        let variables = self.machine.variables(run, 0);
         let mut github: Map<String, Value> = variables
             .into_iter()
             .filter_map(|(name, value)| {
@@ -68,15 +86,16 @@ impl Execution {
                 (!NO_CONTEXT.contains(&name.as_str())).then_some((name, Value::String(value)))
             })
             .collect();
-        let token = run.stage.token_of(&self.job.id);
+        let token = run.staged.token_of(&self.job.id);
         github.insert("event".to_owned(), run.event.clone());
         github.insert("token".to_owned(), Value::String(token.clone()));
-        let mut secrets = run.stage.secrets_of(self.job.environment.as_deref());
+        let mut secrets = run.staged.secrets_of(run.stage, self.job.environment.as_deref());
         secrets.insert("GITHUB_TOKEN".to_owned(), Value::String(token));
         let env: Map<String, Value> =
             env.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
         let contexts = json!({
             "github": github, "env": env, "secrets": secrets, "steps": self.steps, "needs": needs,
+            "inputs": inputs_of(&run.event),
         });
         Scope { contexts, success: !self.failed, failure: self.failed }
     }
@@ -113,7 +132,7 @@ impl Execution {
 
     /// Starts the process of a step, as GitHub's runner does where no shell is named.
     pub(super) fn spawn(&self, index: usize, script: &str, env: Pairs, run: &Run<'_>) -> io::Result<Child> {
-        let log = self.machine.open_log(run.stage)?;
+        let log = self.machine.open_log(&run.staged)?;
         let (path, output) = (self.machine.script(index), self.machine.output(index));
         std::fs::write(&path, script)?;
         std::fs::write(output, "")?;
@@ -121,7 +140,7 @@ impl Execution {
             .arg("-e")
             .arg(path)
             .current_dir(self.machine.workspace())
-            .envs(self.machine.variables(run.stage, &run.workflow, index))
+            .envs(self.machine.variables(run, index))
             .envs(env)
             .stdout(Stdio::from(log.try_clone()?))
             .stderr(Stdio::from(log))

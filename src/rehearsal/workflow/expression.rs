@@ -9,10 +9,10 @@ use github_actions_expressions::{Evaluation, Expr, SpannedExpr};
 use serde_json::Value;
 
 /// The contexts that are known.
-pub const CONTEXTS: [&str; 5] = ["github", "env", "secrets", "steps", "needs"];
+pub const CONTEXTS: [&str; 6] = ["github", "env", "secrets", "steps", "needs", "inputs"];
 
 /// The functions that are known.
-pub const FUNCTIONS: [&str; 4] = ["success()", "failure()", "cancelled()", "always()"];
+pub const FUNCTIONS: [&str; 5] = ["success()", "failure()", "cancelled()", "always()", "format()"];
 
 /// The operators that are known.
 pub const OPERATORS: [&str; 5] = ["!", "==", "!=", "&&", "||"];
@@ -102,6 +102,7 @@ fn understood(expression: &SpannedExpr<'_>) -> Result<(), String> {
         Expr::Literal(_) => Ok(()),
         Expr::Call(call) => match call.func {
             Function::Success | Function::Failure | Function::Cancelled | Function::Always => Ok(()),
+            Function::Format if !call.args.is_empty() => call.args.iter().try_for_each(understood),
             _ => unknown("the function"),
         },
         Expr::Context(context) => match path(context)?.first() {
@@ -122,7 +123,10 @@ fn understood(expression: &SpannedExpr<'_>) -> Result<(), String> {
 
 fn asks_for_status(expression: &SpannedExpr<'_>) -> bool {
     match &expression.inner {
-        Expr::Call(_) => true,
+        Expr::Call(call) => match call.func {
+            Function::Format => call.args.iter().any(asks_for_status),
+            _ => true,
+        },
         Expr::BinExpr(both) => asks_for_status(&both.lhs) || asks_for_status(&both.rhs),
         Expr::UnExpr { expr, .. } => asks_for_status(expr),
         _ => false,
@@ -138,6 +142,10 @@ fn evaluate(expression: &SpannedExpr<'_>, scope: &Scope) -> Result<Evaluation, S
             Literal::Boolean(boolean) => Evaluation::Boolean(*boolean),
             Literal::Null => Evaluation::Null,
         },
+        Expr::Call(call) if call.func == Function::Format => {
+            let texts = call.args.iter().map(|part| Ok(evaluate(part, scope)?.sema().to_string()));
+            Evaluation::String(format(&texts.collect::<Result<Vec<_>, String>>()?)?)
+        }
         Expr::Call(call) => Evaluation::Boolean(match call.func {
             Function::Always => true,
             Function::Success => scope.success,
@@ -163,6 +171,23 @@ fn evaluate(expression: &SpannedExpr<'_>, scope: &Scope) -> Result<Evaluation, S
     })
 }
 
+/// GitHub's `format`: `{0}` is the first value after the text.
+fn format(texts: &[String]) -> Result<String, String> {
+    let [text, values @ ..] = texts else { return Err("`format` needs a text".to_owned()) };
+    let mut formatted = String::new();
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once('{') {
+        let (number, behind) =
+            after.split_once('}').ok_or_else(|| format!("`{text}`: a `{{` is not closed"))?;
+        let value = number.parse().ok().and_then(|number: usize| values.get(number));
+        formatted.push_str(before);
+        formatted.push_str(value.ok_or_else(|| format!("`{text}`: there is no value `{{{number}}}`"))?);
+        rest = behind;
+    }
+    formatted.push_str(rest);
+    Ok(formatted)
+}
+
 /// The names of a context: `needs['null'].result` is `needs`, `null`, `result`.
 fn path(context: &Context<'_>) -> Result<Vec<String>, String> {
     let name = |part: &SpannedExpr<'_>| match &part.inner {
@@ -178,7 +203,8 @@ fn path(context: &Context<'_>) -> Result<Vec<String>, String> {
 
 /// GitHub answers with nothing where there is nothing. That hides a mistyped name,
 /// so here what is named must be there, but where a name depends on something else:
-/// an event's payload, the secrets of an environment, a step's outputs, a variable.
+/// an event's payload, the inputs of a dispatched run, the secrets of an environment,
+/// a step's outputs, a variable.
 fn look_up(path: &[String], contexts: &Value) -> Result<Evaluation, String> {
     let mut value = contexts;
     for (depth, name) in path.iter().enumerate() {
@@ -187,7 +213,7 @@ fn look_up(path: &[String], contexts: &Value) -> Result<Evaluation, String> {
             None => {
                 let open = match path[0].as_str() {
                     "github" => depth > 1 && path[1] == "event",
-                    "secrets" | "env" => true,
+                    "secrets" | "env" | "inputs" => true,
                     _ => path.get(2).is_some_and(|word| word == "outputs") && depth > 2,
                 };
                 if open {
@@ -213,6 +239,7 @@ mod tests {
             "secrets": {},
             "steps": {"one": {"outcome": "success", "outputs": {"verdict": "won"}}},
             "needs": {"null": {"result": "success", "outputs": {}}},
+            "inputs": {"sha": "abc"},
         });
         Scope { contexts, success, failure: !success }
     }
@@ -226,6 +253,8 @@ mod tests {
             ("${{ steps.one.outputs.verdict }}${{ steps.one.outputs.other }}", "won"),
             ("${{ secrets.KEY }}${{ env.NAME }}", "value"),
             ("${{ github.event.issue.number || 'none' }}", "none"),
+            ("${{ inputs.sha && format('{1} at {0}', inputs.sha, github.workflow) || '' }}", "w at abc"),
+            ("${{ inputs.other && format('#{0}', inputs.other) || '' }}", ""),
             ("${{ 'It''s' == 'IT''S' && !failure() }}", "true"),
         ] {
             assert_eq!(render(text, &scope(true)).as_deref(), Ok(rendered), "{text}");
@@ -244,7 +273,13 @@ mod tests {
         ] {
             assert!(check(text).is_err(), "{text}");
         }
-        for text in ["${{ github.workflw }}", "${{ needs.testnet.result }}", "${{ steps.one.result }}"] {
+        for text in [
+            "${{ github.workflw }}",
+            "${{ needs.testnet.result }}",
+            "${{ steps.one.result }}",
+            "${{ format('{1}', 'a') }}",
+            "${{ format('{0', 'a') }}",
+        ] {
             assert_eq!(check(text), Ok(()));
             assert!(render(text, &scope(true)).is_err(), "{text}");
         }

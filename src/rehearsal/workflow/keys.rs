@@ -4,7 +4,7 @@
 use yaml_serde::{Mapping, Value};
 
 /// Of the workflow.
-pub const WORKFLOW: [&str; 6] = ["name", "on", "permissions", "concurrency", "env", "jobs"];
+pub const WORKFLOW: [&str; 7] = ["name", "run-name", "on", "permissions", "concurrency", "env", "jobs"];
 /// Of a job.
 pub const JOB: [&str; 10] = [
     "name",
@@ -25,7 +25,9 @@ pub const USES: [&str; 1] = ["with"];
 /// Of `concurrency`.
 pub const CONCURRENCY: [&str; 2] = ["group", "cancel-in-progress"];
 /// The events that start a run in a rehearsal.
-pub const EVENTS: [&str; 1] = ["pull_request"];
+pub const EVENTS: [&str; 2] = ["pull_request", "workflow_dispatch"];
+/// Of an input of `workflow_dispatch`.
+pub const INPUT: [&str; 3] = ["description", "required", "type"];
 
 /// Says which key of the file is not known, if one is not.
 pub(super) fn check(text: &str) -> Result<(), String> {
@@ -36,8 +38,11 @@ pub(super) fn check(text: &str) -> Result<(), String> {
         match on {
             Value::Mapping(events) => {
                 known(events, "`on`", &[&EVENTS])?;
-                if let Some((name, _)) = events.iter().find(|(_, filter)| !filter.is_null()) {
-                    return Err(format!("`on.{}`: a filter is not known here", key(name, "`on`")?));
+                for (name, event) in events.iter().filter(|(_, event)| !event.is_null()) {
+                    match key(name, "`on`")? {
+                        "workflow_dispatch" => dispatch(event)?,
+                        name => return Err(format!("`on.{name}`: a filter is not known here")),
+                    }
                 }
             }
             Value::String(event) if EVENTS.contains(&event.as_str()) => {}
@@ -61,6 +66,21 @@ pub(super) fn check(text: &str) -> Result<(), String> {
             let step = mapping(step, &place)?;
             let also: &[&str] = if step.contains_key("uses") { &USES } else { &[] };
             known(step, &place, &[&STEP, also])?;
+        }
+    }
+    Ok(())
+}
+
+fn dispatch(event: &Value) -> Result<(), String> {
+    let place = "`on.workflow_dispatch`";
+    let event = mapping(event, place)?;
+    known(event, place, &[&["inputs"]])?;
+    for (name, input) in event.get("inputs").and_then(Value::as_mapping).into_iter().flatten() {
+        let place = format!("the input `{}`", key(name, place)?);
+        let input = mapping(input, &place)?;
+        known(input, &place, &[&INPUT])?;
+        if input.get("type").is_some_and(|kind| kind.as_str() != Some("string")) {
+            return Err(format!("{place}: only the type `string` is known here"));
         }
     }
     Ok(())

@@ -5,7 +5,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::PathBuf;
 
-use crate::rehearsal::stage::{REPOSITORY, Stage};
+use super::execution::Run;
+use crate::rehearsal::stage::REPOSITORY;
+use crate::rehearsal::staged::Staged;
 use crate::rehearsal::world::World;
 
 /// The machine of a job.
@@ -20,8 +22,8 @@ pub(super) struct Machine {
 
 impl Machine {
     /// An empty machine for the job.
-    pub(super) fn new(stage: &Stage, job: &str) -> io::Result<Self> {
-        let machine = Self { root: stage.path("machines").join(job), job: job.to_owned(), has_tools: false };
+    pub(super) fn new(run: &Staged, job: &str) -> io::Result<Self> {
+        let machine = Self { root: run.path("machines").join(job), job: job.to_owned(), has_tools: false };
         for name in ["home", "workspace", "temp"] {
             fs::create_dir_all(machine.root.join(name))?;
         }
@@ -48,20 +50,21 @@ impl Machine {
     }
 
     /// The log of the job, to be written on.
-    pub(super) fn open_log(&self, stage: &Stage) -> io::Result<File> {
-        let path = stage.path(&format!("{}.log", self.job));
+    pub(super) fn open_log(&self, run: &Staged) -> io::Result<File> {
+        let path = run.path(&format!("{}.log", self.job));
         OpenOptions::new().create(true).append(true).open(path)
     }
 
     /// The variables that GitHub's runner sets for a step.
     ///
     /// Source: <https://docs.github.com/actions/reference/workflows-and-actions/variables>.
-    pub(super) fn variables(&self, stage: &Stage, workflow: &str, step: usize) -> Vec<(String, String)> {
+    pub(super) fn variables(&self, run: &Run<'_>, step: usize) -> Vec<(String, String)> {
+        let Run { stage, staged, workflow, .. } = run;
         let path = |path: PathBuf| path.display().to_string();
         let mut variables: Vec<(&str, String)> = [
             ("CI", "true"),
             ("GITHUB_ACTIONS", "true"),
-            ("GITHUB_EVENT_NAME", "pull_request"),
+            ("GITHUB_EVENT_NAME", staged.event),
             ("GITHUB_JOB", self.job.as_str()),
             ("GITHUB_REPOSITORY", REPOSITORY),
             ("GITHUB_REPOSITORY_OWNER", "octo-org"),
@@ -81,18 +84,18 @@ impl Machine {
         }
         variables.extend([
             ("GITHUB_API_URL", stage.github.api_url().to_owned()),
-            ("GITHUB_EVENT_PATH", path(stage.path("event.json"))),
+            ("GITHUB_EVENT_PATH", path(staged.payload())),
             ("GITHUB_GRAPHQL_URL", format!("{}/graphql", stage.github.api_url())),
             ("GITHUB_OUTPUT", path(self.output(step))),
-            ("GITHUB_RUN_ID", stage.run.to_string()),
+            ("GITHUB_RUN_ID", staged.id.to_string()),
             ("GITHUB_SERVER_URL", stage.github.server_url().to_owned()),
-            ("GITHUB_STEP_SUMMARY", path(stage.path(&format!("{}.summary.md", self.job)))),
+            ("GITHUB_STEP_SUMMARY", path(staged.path(&format!("{}.summary.md", self.job)))),
             ("GITHUB_WORKSPACE", path(self.workspace())),
             ("HOME", path(self.root.join("home"))),
             ("PATH", search),
             ("RUNNER_TEMP", path(self.root.join("temp"))),
         ]);
-        variables.extend(stage.github.read(|world| of_the_run(world, stage.run)));
+        variables.extend(stage.github.read(|world| of_the_run(world, staged.id)));
         variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
@@ -105,13 +108,23 @@ fn of_the_run(world: &World, run: u64) -> Vec<(&'static str, String)> {
         ("GITHUB_RUN_ATTEMPT", run.attempt.to_string()),
         ("GITHUB_REPOSITORY_ID", world.repository.id.to_string()),
     ];
-    if let Some(pull) = run.pull_request.and_then(|number| world.pull_request(number)) {
-        // In a pull request's run this is the commit that GitHub merged for trying.
-        variables.push(("GITHUB_SHA", pull.merge_sha.clone()));
-        variables.push(("GITHUB_REF", format!("refs/pull/{}/merge", pull.number)));
-        variables.push(("GITHUB_REF_NAME", format!("{}/merge", pull.number)));
-        variables.push(("GITHUB_HEAD_REF", pull.head_ref.clone()));
-        variables.push(("GITHUB_BASE_REF", pull.base_ref.clone()));
-    }
+    let started_on = match run.pull_request.and_then(|number| world.pull_request(number)) {
+        Some(pull) => {
+            // In a pull request's run this is the commit that GitHub merged for trying.
+            variables.push(("GITHUB_SHA", pull.merge_sha.clone()));
+            variables.push(("GITHUB_REF_NAME", format!("{}/merge", pull.number)));
+            variables.push(("GITHUB_HEAD_REF", pull.head_ref.clone()));
+            variables.push(("GITHUB_BASE_REF", pull.base_ref.clone()));
+            format!("refs/pull/{}/merge", pull.number)
+        }
+        None => {
+            let name = run.head_ref.clone().unwrap_or_default();
+            variables.push(("GITHUB_SHA", run.head_sha.clone()));
+            variables.push(("GITHUB_REF_NAME", name.clone()));
+            format!("refs/heads/{name}")
+        }
+    };
+    variables.push(("GITHUB_WORKFLOW_REF", format!("{REPOSITORY}/{}@{started_on}", run.workflow_path)));
+    variables.push(("GITHUB_REF", started_on));
     variables
 }

@@ -15,7 +15,7 @@ mod runner;
 use action::Action;
 
 pub use process::leave_with_rehearsal;
-pub(super) use process::own_executable;
+pub(super) use process::{Ended, own_executable};
 pub(super) use runner::Runner;
 
 /// The workflow that this repository ships.
@@ -28,6 +28,10 @@ type Pairs = Vec<(String, String)>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workflow {
     pub(super) name: String,
+    /// The title of its runs; may hold expressions.
+    run_name: Option<String>,
+    /// The inputs that it asks for where it is dispatched.
+    pub(super) inputs: Vec<String>,
     pub(super) jobs: Vec<Job>,
 }
 

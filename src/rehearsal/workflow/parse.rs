@@ -3,6 +3,7 @@
 use github_actions_models::common::expr::LoE;
 use github_actions_models::common::{Env, If, Permission, Permissions, Uses};
 use github_actions_models::workflow as model;
+use github_actions_models::workflow::event::OptionalBody;
 use github_actions_models::workflow::job::{self, DeploymentEnvironment, NormalJob, RunsOn};
 
 use super::action::Action;
@@ -24,6 +25,9 @@ impl Workflow {
             }
             None => {}
         }
+        if let Some(run_name) = &file.run_name {
+            expression::check(run_name)?;
+        }
         let permissions = granted(&file.permissions)?
             .ok_or("the workflow: `permissions` must be named, one by one or as `{}`")?;
         let env = pairs(env_of(&file.env)?)?;
@@ -39,7 +43,11 @@ impl Workflow {
                 return Err(format!("job `{}`: it needs `{missing}`, which is not there", job.id));
             }
         }
-        Ok(Self { name: file.name.unwrap_or_default(), jobs })
+        let inputs = match &file.on.events.workflow_dispatch {
+            OptionalBody::Body(dispatch) => dispatch.inputs.keys().cloned().collect(),
+            _ => Vec::new(),
+        };
+        Ok(Self { name: file.name.unwrap_or_default(), run_name: file.run_name, inputs, jobs })
     }
 }
 
@@ -178,14 +186,17 @@ mod tests {
         assert_eq!(
             jobs,
             [
+                ("open", None, 0),
                 ("build", None, 0),
                 ("testnet", Some("testnet"), 0),
                 ("null", Some("null"), 0),
                 ("testnet-deployer", None, 0),
+                ("settle", None, 1),
             ]
         );
-        assert_eq!(workflow.jobs[0].permissions, ["contents"]);
-        assert!(workflow.jobs[2].permissions.is_empty());
+        assert_eq!(workflow.jobs[1].permissions, ["contents"]);
+        assert!(workflow.jobs[3].permissions.is_empty());
+        assert_eq!(workflow.inputs, ["pull_request", "sha"]);
     }
 
     #[test]
@@ -195,8 +206,10 @@ mod tests {
             Workflow::parse(&SHIPPED.replace(from, to))
         };
         for (from, to, told) in [
-            ("  pull_request:\n", "  pull_request_target:\n", "pull_request_target"),
-            ("  pull_request:\n", "  pull_request:\n    paths: [src]\n", "filter"),
+            ("on:\n  pull_request:\n", "on:\n  pull_request_target:\n", "pull_request_target"),
+            ("on:\n  pull_request:\n", "on:\n  pull_request:\n    paths: [src]\n", "filter"),
+            ("        required: true\n", "        default: x\n", "default"),
+            ("        type: string\n", "        type: number\n", "`string`"),
             ("permissions: {}\n\n", "\n", "permissions"),
             ("runs-on: ubuntu-24.04", "runs-on: windows-2025", "ubuntu"),
             ("    timeout-minutes: 60\n", "    strategy: {}\n", "strategy"),

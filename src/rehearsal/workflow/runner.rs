@@ -10,6 +10,7 @@ use super::execution::{Execution, Run};
 use super::process::{Ended, Processes};
 use super::{Step, Work, Workflow, expression};
 use crate::rehearsal::stage::Stage;
+use crate::rehearsal::staged::Staged;
 use crate::rehearsal::world::{Conclusion, Status};
 
 /// Runs a workflow's jobs on this machine.
@@ -30,19 +31,27 @@ pub(in crate::rehearsal) struct Finished {
 }
 
 impl<'a> Runner<'a> {
-    /// Prepares a machine and a token for every job.
+    /// Prepares a machine and a token for every job, and gives the run its title.
     ///
     /// # Errors
     ///
-    /// When a directory cannot be made.
-    pub(in crate::rehearsal) fn new(workflow: &Workflow, stage: &'a Stage) -> io::Result<Self> {
+    /// When a directory cannot be made, or the title not be told.
+    pub(in crate::rehearsal) fn new(
+        workflow: &Workflow,
+        stage: &'a Stage,
+        staged: Staged,
+    ) -> io::Result<Self> {
         let mut executions = Vec::new();
         for job in &workflow.jobs {
-            stage.admit_job(&job.id, &job.permissions);
-            executions.push(Execution::new(job.clone(), stage)?);
+            staged.admit_job(stage, &job.id, &job.permissions);
+            executions.push(Execution::new(job.clone(), &staged)?);
         }
-        let event = serde_json::from_slice(&std::fs::read(stage.path("event.json"))?)?;
-        let run = Run { stage, workflow: workflow.name.clone(), event };
+        let event = serde_json::from_slice(&std::fs::read(staged.payload())?)?;
+        let run = Run { stage, staged, workflow: workflow.name.clone(), event };
+        let title = run.title(workflow.run_name.as_deref()).map_err(io::Error::other)?;
+        if let Some(title) = title {
+            stage.github.change(|world, _| world.run_mut(run.staged.id).map(|run| run.title = Some(title)));
+        }
         Ok(Self { run, executions, processes: Processes::default(), submitted: Vec::new() })
     }
 
@@ -85,13 +94,13 @@ impl<'a> Runner<'a> {
         }
         let Some(needs) = self.needs(index) else { return Ok(()) };
         let wanted = execution.is_wanted(&self.run, &needs)?;
-        let stage = self.run.stage;
+        let (stage, run) = (self.run.stage, self.run.staged.id);
         let (name, environment) = (execution.job.name.clone(), execution.job.environment.clone());
         let id = stage.github.change(|world, now| {
             if wanted {
-                world.submit_job(stage.run, &name, environment.as_deref(), now)
+                world.submit_job(run, &name, environment.as_deref(), now)
             } else {
-                world.ended_job(stage.run, &name, None, Conclusion::Skipped, now)
+                world.ended_job(run, &name, None, Conclusion::Skipped, now)
             }
         });
         self.submitted.push(id);
@@ -160,12 +169,12 @@ impl<'a> Runner<'a> {
                     expression::render(value, &scope).map(|value| (name.clone(), value))
                 };
                 let inputs = inputs.iter().map(render).collect::<Result<Vec<_>, _>>()?;
-                action.perform(&inputs, &mut execution.machine, self.run.stage)
+                action.perform(&inputs, &mut execution.machine, &self.run)
             }
         };
         let success = told.is_ok();
         let (Ok(line) | Err(line)) = told;
-        let logged = execution.machine.open_log(self.run.stage).and_then(|mut log| writeln!(log, "{line}"));
+        let logged = execution.machine.open_log(&self.run.staged).and_then(|mut log| writeln!(log, "{line}"));
         logged.map_err(|error| format!("cannot write the log: {error}"))?;
         self.processes.already_ended(index, success);
         Ok(())
@@ -209,6 +218,16 @@ impl<'a> Runner<'a> {
         })
     }
 
+    /// The run that it runs.
+    pub(in crate::rehearsal) fn staged(&self) -> &Staged {
+        &self.run.staged
+    }
+
+    /// Whether any job is at work.
+    pub(in crate::rehearsal) fn is_busy(&self) -> bool {
+        self.executions.iter().any(|execution| execution.step.is_some() && execution.conclusion.is_none())
+    }
+
     /// The ids of the jobs that failed in one of their steps.
     pub(in crate::rehearsal) fn failed_jobs(&self) -> Vec<&str> {
         let failed = |execution: &&Execution| {
@@ -224,7 +243,7 @@ impl<'a> Runner<'a> {
             self.executions.iter().flat_map(|one| kept.iter().map(move |name| (one, name)))
         {
             // Most jobs write none of them.
-            let _ = std::fs::copy(execution.machine.workspace().join(name), self.run.stage.path(name));
+            let _ = std::fs::copy(execution.machine.workspace().join(name), self.run.staged.path(name));
         }
     }
 

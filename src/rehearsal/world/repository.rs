@@ -83,6 +83,8 @@ pub struct PullRequest {
     pub merge_sha: String,
     /// Whether it is still open.
     pub open: bool,
+    /// Whether its head is in a fork, which its author owns.
+    pub from_fork: bool,
     /// When it was opened.
     pub created_at: Timestamp,
 }
@@ -189,9 +191,24 @@ impl World {
             base_sha,
             merge_sha,
             open: true,
+            from_fork: false,
             created_at: now,
         });
         number
+    }
+
+    /// The same from a fork of the author's: what runs for it gets no secrets.
+    pub fn open_fork_pull_request(&mut self, author: &str, title: &str, now: Timestamp) -> u64 {
+        let number = self.open_pull_request(author, title, now);
+        if let Some(pull) = self.pull_request_mut(number) {
+            pull.from_fork = true;
+        }
+        number
+    }
+
+    /// The pull request of that number, to be changed at will.
+    pub fn pull_request_mut(&mut self, number: u64) -> Option<&mut PullRequest> {
+        self.pull_requests.iter_mut().find(|pull| pull.number == number)
     }
 
     /// The pull request of that number.

@@ -15,6 +15,10 @@ pub struct Run {
     pub attempt: u32,
     /// Name of the workflow.
     pub workflow: String,
+    /// The file of the workflow.
+    pub workflow_path: String,
+    /// What the workflow's `run-name` made; none where it has none.
+    pub title: Option<String>,
     /// What started it, for example `pull_request`.
     pub event: String,
     /// The commit that it is about: of a pull request the head, not the merge.
@@ -52,7 +56,19 @@ impl World {
         );
         if let Some(run) = self.run_mut(id) {
             run.pull_request = pull.as_ref().map(|pull| pull.number);
+            run.from_fork = pull.as_ref().is_some_and(|pull| pull.from_fork);
             run.head_ref = pull.map(|pull| pull.head_ref);
+        }
+        id
+    }
+
+    /// Starts a run by hand on the default branch, of the title that the workflow's
+    /// `run-name` makes, and returns its number. Its inputs are nowhere in the API.
+    pub fn dispatch_run(&mut self, actor: &str, title: &str, now: Timestamp) -> u64 {
+        let tip = self.resolve(&self.repository.default_branch).unwrap_or_default();
+        let id = self.start_run("workflow_dispatch", &tip, actor, now);
+        if let Some(run) = self.run_mut(id) {
+            run.title = Some(title.to_owned());
         }
         id
     }
@@ -66,6 +82,8 @@ impl World {
             number: self.runs.len() as u64 + 1,
             attempt: 1,
             workflow: "testnet-deployer".to_owned(),
+            workflow_path: ".github/workflows/testnet-deployer.yml".to_owned(),
+            title: None,
             event: event.to_owned(),
             head_sha: head_sha.to_owned(),
             head_ref: Some(self.repository.default_branch.clone()),

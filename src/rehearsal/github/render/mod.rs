@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::Shared;
 use super::message::Request;
-use crate::rehearsal::world::World;
+use crate::rehearsal::world::{Repository, World};
 
 /// Renders one world under the addresses of one stand-in.
 pub(super) struct Render<'a> {
@@ -38,6 +38,12 @@ impl<'a> Render<'a> {
     /// Address of something of the repository for people.
     fn web_url(&self, path: &str) -> String {
         format!("{}/{}{path}", self.web, self.world.repository.full_name())
+    }
+
+    /// Addresses of a repository, which may be a fork: in the API, and for people.
+    fn addresses_of(&self, repository: &Repository) -> (String, String) {
+        let name = repository.full_name();
+        (format!("{}/repos/{name}", self.api), format!("{}/{name}", self.web))
     }
 
     /// Address of another page of the list that was asked for.

@@ -46,8 +46,8 @@ impl Render<'_> {
             "assignees": [],
             "requested_reviewers": [],
             "requested_teams": [],
-            "head": self.side(&pull.author, &pull.head_ref, &pull.head_sha),
-            "base": self.side(&self.world.repository.owner, &pull.base_ref, &pull.base_sha),
+            "head": self.side(&pull.author, &pull.head_ref, &pull.head_sha, pull.from_fork),
+            "base": self.side(&self.world.repository.owner, &pull.base_ref, &pull.base_sha, false),
             "_links": {
                 "self": link(&api),
                 "html": link(&page),
@@ -109,13 +109,15 @@ impl Render<'_> {
             .collect()
     }
 
-    fn side(&self, login: &str, name: &str, sha: &str) -> Value {
+    /// One side of a pull request, in the repository or in that login's fork.
+    fn side(&self, login: &str, name: &str, sha: &str, from_fork: bool) -> Value {
+        let owner = if from_fork { login } else { &self.world.repository.owner };
         json!({
-            "label": format!("{}:{name}", self.world.repository.owner),
+            "label": format!("{owner}:{name}"),
             "ref": name,
             "sha": sha,
             "user": self.user(login),
-            "repo": self.repository(),
+            "repo": if from_fork { self.fork_of(login, true) } else { self.repository() },
         })
     }
 }

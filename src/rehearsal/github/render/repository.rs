@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::users::merge;
 use super::{Render, time};
+use crate::rehearsal::world::Repository;
 
 /// Keys of `minimal-repository` that are addresses below the repository's own.
 const ADDRESSES: [(&str, &str); 37] = [
@@ -49,9 +50,25 @@ const ADDRESSES: [(&str, &str); 37] = [
 impl Render<'_> {
     /// `minimal-repository`.
     pub(super) fn minimal_repository(&self) -> Value {
-        let repository = &self.world.repository;
+        self.minimal(&self.world.repository, false)
+    }
+
+    /// `repository`, as pull requests carry it.
+    pub(super) fn repository(&self) -> Value {
+        self.whole(&self.world.repository, false)
+    }
+
+    /// That login's fork, as `repository` or as `minimal-repository`.
+    pub(super) fn fork_of(&self, login: &str, whole: bool) -> Value {
+        let ours = &self.world.repository;
+        let fork = Repository { id: ours.id + 1, owner: login.to_owned(), ..ours.clone() };
+        if whole { self.whole(&fork, true) } else { self.minimal(&fork, true) }
+    }
+
+    fn minimal(&self, repository: &Repository, fork: bool) -> Value {
+        let (api, web) = self.addresses_of(repository);
         let addresses: Map<String, Value> =
-            ADDRESSES.iter().map(|(key, path)| ((*key).to_owned(), self.api_url(path).into())).collect();
+            ADDRESSES.iter().map(|(key, path)| ((*key).to_owned(), format!("{api}{path}").into())).collect();
         let rest = json!({
             "id": repository.id,
             "node_id": format!("R_{}", repository.id),
@@ -59,22 +76,21 @@ impl Render<'_> {
             "full_name": repository.full_name(),
             "private": repository.private,
             "owner": self.user(&repository.owner),
-            "html_url": self.web_url(""),
+            "html_url": web,
             "description": null,
-            "fork": false,
+            "fork": fork,
         });
         merge(addresses.into(), rest)
     }
 
-    /// `repository`, as pull requests carry it.
-    pub(super) fn repository(&self) -> Value {
-        let repository = &self.world.repository;
+    fn whole(&self, repository: &Repository, fork: bool) -> Value {
+        let (_, web) = self.addresses_of(repository);
         let at = time(repository.created_at);
         let rest = json!({
-            "clone_url": self.web_url(".git"),
-            "git_url": self.web_url(".git").replacen("http:", "git:", 1),
+            "clone_url": format!("{web}.git"),
+            "git_url": format!("{web}.git").replacen("http:", "git:", 1),
             "ssh_url": format!("git@127.0.0.1:{}.git", repository.full_name()),
-            "svn_url": self.web_url(""),
+            "svn_url": web,
             "mirror_url": null,
             "homepage": null,
             "language": "Rust",
@@ -102,7 +118,7 @@ impl Render<'_> {
             "pushed_at": at,
             "updated_at": at,
         });
-        merge(self.minimal_repository(), rest)
+        merge(self.minimal(repository, fork), rest)
     }
 
     /// `full-repository`, as `GET /repos/{owner}/{repo}` answers.

@@ -22,7 +22,10 @@ impl Render<'_> {
         let commit = self.world.commits.get(&run.head_sha);
         let title = run.pull_request.and_then(|number| self.world.pull_request(number));
         let title = title.map_or(run.workflow.as_str(), |pull| &pull.title);
-        let author = json!({"name": run.actor, "email": format!("{}@example.com", run.actor)});
+        let title = run.title.as_deref().unwrap_or(title);
+        let fork =
+            run.pull_request.filter(|_| run.from_fork).and_then(|number| self.world.pull_request(number));
+        let author = json!({"name": run.actor, "email": format!("{}@example.com", run.actor.replace(['[', ']'], "-"))});
         json!({
             "id": id,
             "name": run.workflow,
@@ -31,7 +34,7 @@ impl Render<'_> {
             "check_suite_node_id": format!("CS_{}", suite(run.id)),
             "head_branch": run.head_ref,
             "head_sha": run.head_sha,
-            "path": format!(".github/workflows/{WORKFLOW_FILE}"),
+            "path": run.workflow_path,
             "display_title": title,
             "run_number": run.number,
             "run_attempt": attempt,
@@ -65,7 +68,7 @@ impl Render<'_> {
                 "committer": author,
             },
             "repository": self.minimal_repository(),
-            "head_repository": self.minimal_repository(),
+            "head_repository": fork.map_or_else(|| self.minimal_repository(), |pull| self.fork_of(&pull.author, false)),
         })
     }
 

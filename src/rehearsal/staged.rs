@@ -1,0 +1,121 @@
+//! A run on the stage: the pull request's own or, for one of a fork, the one that a
+//! maintainer dispatched. Each has its event, its tokens and a place for its files.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::arguments::Contender;
+use super::github::Token;
+use super::reviewer::Person;
+use super::stage::{REVIEWER, Stage};
+use super::workflow::Workflow;
+
+/// A run on the stage.
+#[derive(Clone, Debug)]
+pub(super) struct Staged {
+    /// GitHub's number for it.
+    pub(super) id: u64,
+    /// What started it.
+    pub(super) event: &'static str,
+    /// In what its jobs' names and tokens differ from those of the pull request's own run.
+    pub(super) prefix: &'static str,
+    /// Whether approved jobs get secrets, and any job a token that writes.
+    trusted: bool,
+    place: PathBuf,
+}
+
+impl Staged {
+    /// The pull request's own run, with the payload of its event.
+    ///
+    /// # Errors
+    ///
+    /// When the stand-in refuses, or a file cannot be written.
+    pub(super) async fn pull_requests_own(stage: &Stage, trusted: bool) -> io::Result<Self> {
+        let person = stage.reviewer();
+        let pull_request = person.get(&format!("/pulls/{}", stage.pull_request)).await?;
+        let event = json!({
+            "action": "opened",
+            "number": stage.pull_request,
+            "sender": pull_request["user"],
+            "repository": person.get("").await?,
+            "pull_request": pull_request,
+        });
+        let staged =
+            Self { id: stage.run, event: "pull_request", prefix: "", trusted, place: stage.path("") };
+        staged.write_event(&event)?;
+        Ok(staged)
+    }
+
+    /// Dispatches the workflow for the pull request, as a maintainer does who has
+    /// looked at its head.
+    ///
+    /// # Errors
+    ///
+    /// When the workflow asks for other inputs than number and commit.
+    pub(super) async fn dispatched(stage: &Stage, workflow: &Workflow) -> io::Result<Self> {
+        let person: Person = stage.reviewer();
+        let pull = person.get(&format!("/pulls/{}", stage.pull_request)).await?;
+        let inputs = json!({"pull_request": stage.pull_request.to_string(), "sha": pull["head"]["sha"]});
+        if let Some(other) = workflow.inputs.iter().find(|name| inputs.get(name).is_none()) {
+            return Err(io::Error::other(format!("nobody knows what to give as the input `{other}`")));
+        }
+        if workflow.inputs.is_empty() {
+            return Err(io::Error::other("the workflow has no `workflow_dispatch` with inputs"));
+        }
+        let event = json!({
+            "inputs": inputs,
+            "ref": "refs/heads/main",
+            "workflow": ".github/workflows/testnet-deployer.yml",
+            "sender": {"login": REVIEWER},
+            "repository": person.get("").await?,
+        });
+        let id = stage.github.change(|world, now| world.dispatch_run(REVIEWER, &workflow.name, now));
+        let place = stage.path("dispatched");
+        fs::create_dir_all(&place)?;
+        let staged = Self { id, event: "workflow_dispatch", prefix: "dispatched ", trusted: true, place };
+        staged.write_event(&event)?;
+        Ok(staged)
+    }
+
+    /// A file or directory of this run.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        if name.is_empty() { self.place.clone() } else { self.place.join(name) }
+    }
+
+    /// The payload of the event.
+    pub(super) fn payload(&self) -> PathBuf {
+        self.path("event.json")
+    }
+
+    fn write_event(&self, event: &Value) -> io::Result<()> {
+        fs::write::<&Path, _>(&self.payload(), event.to_string())
+    }
+
+    /// Lets in the token of a job, with what the workflow allows it. In a run of a
+    /// fork GitHub takes away what would write.
+    pub(super) fn admit_job(&self, stage: &Stage, job: &str, permissions: &[String]) {
+        let reads = permissions.iter().map(|right| match right.strip_suffix(": write") {
+            Some(name) if !self.trusted => name,
+            _ => right.as_str(),
+        });
+        stage.github.admit(Token::of_workflow(&self.token_of(job), &reads.collect::<Vec<_>>()));
+    }
+
+    /// What a job gets as `GITHUB_TOKEN`.
+    pub(super) fn token_of(&self, job: &str) -> String {
+        format!("ghs_{}_{job}", self.id)
+    }
+
+    /// The secrets that a job gets once its environment was approved.
+    pub(super) fn secrets_of(&self, stage: &Stage, environment: Option<&str>) -> Map<String, Value> {
+        let mut secrets = Map::new();
+        if self.trusted && environment == Some(Contender::Testnet.name()) {
+            let key = stage.host.client_key_pem().to_owned();
+            secrets.insert("TESTNET_SSH_KEY".to_owned(), Value::String(key));
+        }
+        secrets
+    }
+}
