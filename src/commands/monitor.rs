@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::chain::{Limits, watch};
+use crate::chain::{Endpoint, Limits, Subject as Watched, watch};
 use crate::cli::Monitor;
 use crate::exit::Exit;
 use crate::policy;
@@ -60,13 +60,9 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
     let (sender, mut observations) = mpsc::channel(QUEUE);
     let mut watchers = JoinSet::new();
     for (index, node) in soaking.terms.monitor.nodes.iter().enumerate() {
-        watchers.spawn(watch(
-            index,
-            node.url.clone(),
-            Limits::default(),
-            move || clock.now(),
-            sender.clone(),
-        ));
+        let endpoint = Endpoint::at(node.url.clone());
+        let subject = Watched { node: index, ..Watched::at(endpoint, Limits::default()) };
+        watchers.spawn(watch(subject, move || clock.now(), sender.clone()));
     }
     drop(sender);
     let mut ticks = interval(Duration::from_secs(1));
