@@ -21,6 +21,8 @@ impl State {
         match seen {
             Seen::Unreachable(trouble) => {
                 node.trouble = Some(trouble);
+                // It has to tell its head again before it has a vote.
+                node.head_at = None;
                 self.refresh(index);
                 None
             }
@@ -84,6 +86,10 @@ impl State {
         let misfit = |fits: bool, known: bool| usize::from(!fits && known);
         self.misfits += misfit(fits, true);
         self.misfits -= misfit(node.fits, node.identity.is_some());
+        if identity.syncing || node.identity.as_ref().is_some_and(|before| before.syncing) {
+            // The head that it told is one that it has long passed.
+            node.head_at = None;
+        }
         node.fits = fits;
         node.identity = Some(identity);
         // It ran what it should while sessions were counted; from then on anything
