@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use testnet_deployer::exit::Exit;
 use testnet_deployer::config::{Flag, Layers, PolicyFile, Runner};
+use testnet_deployer::exit::Exit;
 use testnet_deployer::policy::{
     Branch, Deploy, Host, Learn, Monitor, Policy, Rules, Stall, Step, Watch, WatchRule, duration,
 };
@@ -205,7 +205,7 @@ fn the_page_lists_every_rule_for_watched_items() {
 fn the_presets_are_sound_policies() {
     for name in ["dkg-substrate", "tangle"] {
         let place = format!("policies/presets/{name}.toml");
-        let files = [PolicyFile { name: "testnet.toml".to_owned(), text: page(&place), place }];
+        let files = [PolicyFile { name: "testnet.toml", text: page(&place), place }];
         let runner = Runner::default();
         let no_flags: [Flag; 0] = [];
         let settings = Layers { files: &files, runner: &runner, flags: &no_flags }.settle().unwrap();

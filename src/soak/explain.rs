@@ -33,7 +33,13 @@ pub fn explain(terms: &Terms, state: &State, now: Timestamp) -> String {
             let _ = writeln!(text, "counted from session {}, block {}", baseline.session, baseline.block);
             let clocks = &state.clocks;
             line(&mut text, "no new block", &clocks.block, monitor.stall.no_block, "failed (no-block)");
-            line(&mut text, "no finality", &clocks.finality, monitor.stall.no_finality, "failed (no-finality)");
+            line(
+                &mut text,
+                "no finality",
+                &clocks.finality,
+                monitor.stall.no_finality,
+                "failed (no-finality)",
+            );
             line(&mut text, "no new session", &clocks.session, state.limit, "failed (no-session)");
             if state.furthest > state.session {
                 line(&mut text, "no quorum follows", &clocks.behind, state.limit, "unmeasured (behind)");
@@ -45,7 +51,13 @@ pub fn explain(terms: &Terms, state: &State, now: Timestamp) -> String {
     }
     line(&mut text, "no quorum", &state.clocks.blind, monitor.unmeasured_after, "unmeasured (out-of-reach)");
     if let Some(total) = monitor.unmeasured_total {
-        line(&mut text, "no quorum, altogether", &state.clocks.blind_total, total, "unmeasured (out-of-reach)");
+        line(
+            &mut text,
+            "no quorum, altogether",
+            &state.clocks.blind_total,
+            total,
+            "unmeasured (out-of-reach)",
+        );
     }
     if let Some(end) = terms.leg_ends {
         let left = rounded(since(now, end));

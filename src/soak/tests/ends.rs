@@ -7,7 +7,9 @@ use crate::policy::{Learn, Quorum, Watch, WatchRule};
 #[test]
 fn a_stall_is_answers_and_never_silence() {
     let terms = terms(1, 5);
-    let asked = |seconds: &[u32]| seconds.iter().map(|at| final_at(*at, 0, 30 + u64::from(*at) / 3)).collect::<Vec<_>>();
+    let asked = |seconds: &[u32]| {
+        seconds.iter().map(|at| final_at(*at, 0, 30 + u64::from(*at) / 3)).collect::<Vec<_>>()
+    };
     assert_eq!(ending(&terms, asked(&[0, 10, 19])), running(0));
     assert_eq!(ending(&terms, asked(&[0, 10, 20])), failed("no-session", 0));
     let silent = [head(0, 0, 3), tick(10), tick(25)];
@@ -50,12 +52,10 @@ fn a_quorum_that_does_not_keep_up_is_no_verdict_on_the_network() {
 #[test]
 fn a_limit_is_learnt_from_the_sessions_seen() {
     let mut terms = terms(1, 500);
-    terms.monitor.stall.learn =
-        Some(Learn { sessions: 3, factor: 4.0, floor: Duration::from_secs(10) });
+    terms.monitor.stall.learn = Some(Learn { sessions: 3, factor: 4.0, floor: Duration::from_secs(10) });
     // Sessions of 3 s: twelve seconds without one are a stall, where twenty were.
-    let head = |at: u32, session: u32| {
-        seen(at, 0, Seen::Finalized(Head { session, ..block(u64::from(at) + 1) }))
-    };
+    let head =
+        |at: u32, session: u32| seen(at, 0, Seen::Finalized(Head { session, ..block(u64::from(at) + 1) }));
     let learning = (0..=12).map(|at| head(at, at / 3)).chain((13..25).map(|at| head(at, 4)));
     assert_eq!(ending(&terms, learning), failed("no-session", 4));
     let too_few = (0..=9).map(|at| head(at, at / 3)).chain((10..25).map(|at| head(at, 3)));
@@ -112,7 +112,8 @@ fn what_would_end_it_is_told_before() {
     terms.monitor.unmeasured_total = Some(Duration::from_secs(90));
     terms.monitor.watches = vec![Watch::of("DKG", "DKGPublicKey", WatchRule::ChangesEverySession)];
     let before = explain(&terms, &State::new(&terms), second(0));
-    let events = [head(0, 0, 1), head(0, 1, 1), head(7, 0, 2), head(7, 1, 2), tick(13), gone(14, 1), tick(16)];
+    let events =
+        [head(0, 0, 1), head(0, 1, 1), head(7, 0, 2), head(7, 1, 2), tick(13), gone(14, 1), tick(16)];
     let state = folded(&terms, events);
     insta::assert_snapshot!(format!("{before}---\n{}", explain(&terms, &state, second(16))));
 }

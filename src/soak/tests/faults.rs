@@ -195,6 +195,7 @@ fn time_that_nobody_watched_is_no_stall_but_where_the_chain_shows_one() {
         let time = Some(second(time));
         seen(at, 0, Seen::Past(Head { session, time, ..block(number) }))
     };
-    let gap = [at_block(0, 10, 1, 0), at_block(5000, 400, 40, 5000), past(5001, 12, 2, 12), past(5001, 40, 2, 42)];
+    let gap =
+        [at_block(0, 10, 1, 0), at_block(5000, 400, 40, 5000), past(5001, 12, 2, 12), past(5001, 40, 2, 42)];
     assert_eq!(ending(&terms, gap), failed("no-session", 39));
 }

@@ -28,7 +28,11 @@ fn network(seconds: u32, which: impl Fn(u32, usize) -> Identity) -> Vec<Event> {
     for at in 0..seconds {
         for node in 0..4 {
             let number = u64::from(at) + 10;
-            events.extend([runs(at, node, which(at, node)), final_at(at, node, number), best(at, node, number)]);
+            events.extend([
+                runs(at, node, which(at, node)),
+                final_at(at, node, number),
+                best(at, node, number),
+            ]);
         }
     }
     events
@@ -84,7 +88,9 @@ fn the_version_of_one_node_is_wrong_after_a_restart() {
 #[test]
 fn a_node_that_comes_late_must_match() {
     let terms = terms(4);
-    let three = |at: u32| (0..3).flat_map(move |node| [runs(at, node, identity(RIGHT)), final_at(at, node, u64::from(at) + 10)]);
+    let three = |at: u32| {
+        (0..3).flat_map(move |node| [runs(at, node, identity(RIGHT)), final_at(at, node, u64::from(at) + 10)])
+    };
     let late = |version| {
         let comes = [runs(60, 3, identity(version)), final_at(60, 3, 69)];
         (0..60).flat_map(three).chain(comes).collect::<Vec<_>>()

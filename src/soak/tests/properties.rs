@@ -30,7 +30,9 @@ fn events(moves: &[Move]) -> Vec<Event> {
             1 => tick(at),
             2 => best(at, step.node, number + 3),
             3 => seen(at, step.node, Seen::Past(block(number / 2))),
-            4 => seen(at, step.node, Seen::Identity(Identity { syncing: step.session == 0, ..identity("1") })),
+            4 => {
+                seen(at, step.node, Seen::Identity(Identity { syncing: step.session == 0, ..identity("1") }))
+            }
             _ => head(at, step.node, step.session),
         }
     };

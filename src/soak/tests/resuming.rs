@@ -133,7 +133,9 @@ fn a_checkpoint_is_refused_where_it_does_not_belong() {
     let genesis = |node| seen(0, node, Seen::Genesis(hash(0, 0)));
     let state = folded(&terms, [genesis(0), genesis(1), head(0, 0, 1), head(0, 1, 1)]);
     let checkpoint = Checkpoint::of(&run(), &terms, &state);
-    let resume = |terms: &Terms, run: &Run, genesis| State::resume(terms, &checkpoint, run, genesis, second(9)).map(drop);
+    let resume = |terms: &Terms, run: &Run, genesis| {
+        State::resume(terms, &checkpoint, run, genesis, second(9)).map(drop)
+    };
     assert_eq!(resume(&terms, &run(), None), Ok(()));
     let other = Run { head_sha: None, ..run() };
     assert!(matches!(resume(&terms, &other, None), Err(Refusal::Commit { .. })));

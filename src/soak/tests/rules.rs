@@ -6,8 +6,7 @@ use crate::policy::{Watch, WatchRule};
 
 fn terms(rule: WatchRule) -> Terms {
     let mut terms = super::terms(2, 500);
-    terms.monitor.watches =
-        vec![Watch { grows_at_most: Some(10), ..Watch::of("DKG", "DKGPublicKey", rule) }];
+    terms.monitor.watches = vec![Watch { grows_at_most: Some(10), ..Watch::of("DKG", "DKGPublicKey", rule) }];
     terms
 }
 
@@ -175,7 +174,8 @@ fn a_pass_waits_for_the_rules_and_says_what_is_unseen() {
     stuck.push(reads(41, 0, 40, Some(value(3))));
     assert_eq!(ending(&terms, stuck), failed("rule", 3));
 
-    let later = |last: u32| (41..=last).flat_map(|at| [0, 1].map(|node| final_at(at, node, u64::from(at.min(49)))));
+    let later =
+        |last: u32| (41..=last).flat_map(|at| [0, 1].map(|node| final_at(at, node, u64::from(at.min(49)))));
     events.extend(later(57));
     terms.monitor.stall.no_session = Some(Duration::from_secs(500));
     terms.monitor.stall.no_finality = Duration::from_secs(500);
