@@ -82,6 +82,10 @@ impl State {
 
     fn take_identity(&mut self, terms: &Terms, index: usize, identity: Identity) {
         let fits = self.fits(terms, &identity);
+        if fits && self.baseline.is_some() {
+            // No node had told what it runs when the baseline was taken.
+            self.agreed.get_or_insert_with(|| identity.clone());
+        }
         let Some(node) = self.nodes.get_mut(index) else { return };
         let misfit = |fits: bool, known: bool| usize::from(!fits && known);
         self.misfits += misfit(fits, true);

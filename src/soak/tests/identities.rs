@@ -130,6 +130,15 @@ fn nodes_that_run_different_things_are_another_test() {
 }
 
 #[test]
+fn what_is_told_after_the_baseline_is_compared_all_the_same() {
+    let anything = super::terms(2, 500);
+    let heads = |at| [final_at(at, 0, 10 + u64::from(at)), final_at(at, 1, 10 + u64::from(at))];
+    let mut events: Vec<Event> = (0..41).flat_map(heads).collect();
+    events.extend([runs(41, 0, identity(RIGHT)), runs(41, 1, identity(OLD))]);
+    assert_eq!(ending(&anything, events).1, "mixed-versions");
+}
+
+#[test]
 fn a_node_that_does_not_say_what_it_runs_has_no_vote() {
     let heads = (0..40).flat_map(|at| (0..4).map(move |node| final_at(at, node, u64::from(at) + 10)));
     assert_eq!(ending(&terms(4), heads), (Verdict::Running, "no-baseline".to_owned(), 0));

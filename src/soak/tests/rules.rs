@@ -129,7 +129,7 @@ fn a_dry_run_only_reports() {
 
 #[test]
 fn a_rule_may_be_broken_now_and_then() {
-    let every_third = |block: u64| Some(value(index(block) - u64::from(index(block) % 3 == 0)));
+    let every_third = |block: u64| Some(value(index(block) - u64::from(index(block).is_multiple_of(3))));
     let mut terms = terms(WatchRule::ChangesEverySession);
     terms.monitor.watches[0].consecutive = 2;
     assert_eq!(ending(&terms, chain(10..150, every_third)), running(13));
