@@ -133,8 +133,7 @@ impl Client {
 
     /// The hashes at these heights, where there is a block.
     pub(super) async fn hashes_at(&mut self, numbers: &[u64]) -> Result<Vec<Option<Hash>>, ChainError> {
-        let calls: Vec<Call> =
-            numbers.iter().map(|number| ("chain_getBlockHash", json!([number]))).collect();
+        let calls: Vec<Call> = numbers.iter().map(|number| ("chain_getBlockHash", json!([number]))).collect();
         let answers = self.connection.calls(&calls).await?;
         answers.into_iter().map(|answer| Ok(values::hash(&answer?))).collect()
     }
@@ -171,9 +170,8 @@ impl Client {
             } else {
                 calls.extend(plain.iter().map(|key| ("state_getStorage", json!([key, hash]))));
             }
-            calls.extend(
-                prefixes.iter().map(|prefix| ("state_getKeysPaged", json!([prefix, 1, null, hash]))),
-            );
+            calls
+                .extend(prefixes.iter().map(|prefix| ("state_getKeysPaged", json!([prefix, 1, null, hash]))));
         }
         let mut answers = self.connection.calls(&calls).await?.into_iter();
         let mut next = || answers.next().unwrap_or(Err(ChainError::Closed));
@@ -187,9 +185,8 @@ impl Client {
                 each.into_iter().collect()
             };
             let entries: Vec<Result<Value, ChainError>> = prefixes.iter().map(|_| next()).collect();
-            snapshots.push(
-                stored.and_then(|stored| self.snapshot(block, &stored, entries.into_iter().collect())),
-            );
+            snapshots
+                .push(stored.and_then(|stored| self.snapshot(block, &stored, entries.into_iter().collect())));
         }
         Ok(snapshots)
     }
@@ -203,8 +200,7 @@ impl Client {
         let [index, now, items @ ..] = stored else { return Err(ChainError::Closed) };
         let session =
             values::u32_or_absent(index).ok_or_else(|| ChainError::shape("state_getStorage", index))?;
-        let head =
-            Head { number: block.number, hash: block.hash, session, time: values::moment(now) };
+        let head = Head { number: block.number, hash: block.hash, session, time: values::moment(now) };
         let entries = entries?;
         let (mut items, mut entries) = (items.iter(), entries.iter());
         let readings = self.items.iter().filter_map(|item| {

@@ -46,7 +46,6 @@ impl ChainError {
         matches!(self, Self::Rpc { .. } | Self::Shape { .. })
     }
 
-
     /// Whether the node no longer has the state of the block that was asked for, or
     /// never had the block.
     pub(super) fn is_discarded(&self) -> bool {

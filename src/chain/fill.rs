@@ -31,11 +31,7 @@ impl Known {
 
 /// What is to be told of the blocks between `from` and `to`, in order: of each
 /// session its first block and the one before.
-pub(super) async fn fill(
-    client: &mut Client,
-    from: Known,
-    to: &Snapshot,
-) -> Result<Vec<Seen>, ChainError> {
+pub(super) async fn fill(client: &mut Client, from: Known, to: &Snapshot) -> Result<Vec<Seen>, ChainError> {
     let mut points = BTreeMap::new();
     let mut told = Vec::new();
     let mut lowest = from;
@@ -80,9 +76,7 @@ async fn bisect(
 ) -> Result<bool, ChainError> {
     let mut open = vec![(from, to)];
     while !open.is_empty() && points.len() < MOST {
-        open.retain(|(low, high)| {
-            high.session > low.session && high.number.saturating_sub(low.number) > 1
-        });
+        open.retain(|(low, high)| high.session > low.session && high.number.saturating_sub(low.number) > 1);
         let batch = open.split_off(open.len().saturating_sub(BATCH));
         let middles: Vec<u64> =
             batch.iter().map(|(low, high)| low.number + (high.number - low.number) / 2).collect();
@@ -118,9 +112,10 @@ async fn read(client: &mut Client, numbers: &[u64]) -> Result<Vec<Option<Snapsho
         method: "chain_getBlockHash",
         value: format!("no hash of the finalized block {number}"),
     };
-    let blocks = numbers.iter().zip(hashes).map(|(number, hash)| {
-        Ok(Block { number: *number, hash: hash.ok_or_else(|| missing(*number))? })
-    });
+    let blocks = numbers
+        .iter()
+        .zip(hashes)
+        .map(|(number, hash)| Ok(Block { number: *number, hash: hash.ok_or_else(|| missing(*number))? }));
     let blocks: Vec<Block> = blocks.collect::<Result<_, ChainError>>()?;
     let read = client.snapshots(&blocks).await?;
     read.into_iter()

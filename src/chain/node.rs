@@ -77,11 +77,7 @@ impl Subject {
 
 /// Watches a node and sends what it sees to `observations`, with the time that `now`
 /// tells. Ends when nobody receives them any more.
-pub async fn watch(
-    subject: Subject,
-    now: impl Fn() -> Timestamp,
-    observations: mpsc::Sender<Observation>,
-) {
+pub async fn watch(subject: Subject, now: impl Fn() -> Timestamp, observations: mpsc::Sender<Observation>) {
     let limits = subject.limits;
     let teller = Teller { node: subject.node, now, observations };
     let mut memory = Memory::of(&subject);

@@ -91,10 +91,7 @@ mod tests {
 
     #[test]
     fn an_id_may_come_back_as_text() {
-        assert_eq!(
-            read(r#"{"id":"3","result":1}"#).unwrap(),
-            Frame::Answer { id: 3, result: Ok(json!(1)) }
-        );
+        assert_eq!(read(r#"{"id":"3","result":1}"#).unwrap(), Frame::Answer { id: 3, result: Ok(json!(1)) });
     }
 
     #[test]

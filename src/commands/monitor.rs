@@ -42,8 +42,10 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
         merge_sha: context.runner.get("GITHUB_SHA").map(str::to_owned),
         code_hash: None,
     };
-    let terms = Terms::new(policy, &subject)
+    let mut terms = Terms::new(policy, &subject)
         .map_err(|error| Failure::caused(Exit::Invalid, "cannot tell what the nodes must run", &error))?;
+    let leg = terms.monitor.max_runtime;
+    terms.leg_ends = leg.and_then(|leg| clock.began().checked_add(leg).ok());
     let mut soaking = Soaking {
         context,
         run,

@@ -21,6 +21,8 @@ impl State {
         match seen {
             Seen::Unreachable(trouble) => {
                 node.trouble = Some(trouble);
+                // It has to tell its head again before it has a vote.
+                node.head_at = None;
                 self.refresh(index);
                 None
             }
@@ -80,10 +82,18 @@ impl State {
 
     fn take_identity(&mut self, terms: &Terms, index: usize, identity: Identity) {
         let fits = self.fits(terms, &identity);
+        if fits && self.baseline.is_some() {
+            // No node had told what it runs when the baseline was taken.
+            self.agreed.get_or_insert_with(|| identity.clone());
+        }
         let Some(node) = self.nodes.get_mut(index) else { return };
         let misfit = |fits: bool, known: bool| usize::from(!fits && known);
         self.misfits += misfit(fits, true);
         self.misfits -= misfit(node.fits, node.identity.is_some());
+        if identity.syncing || node.identity.as_ref().is_some_and(|before| before.syncing) {
+            // The head that it told is one that it has long passed.
+            node.head_at = None;
+        }
         node.fits = fits;
         node.identity = Some(identity);
         // It ran what it should while sessions were counted; from then on anything

@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod expected;
+mod explain;
 mod finalized;
 mod hash;
 mod intake;
@@ -24,6 +25,7 @@ mod watching;
 
 pub use checkpoint::{Checkpoint, NOT_VERIFIED, NodeReport, ReasonReport, RuleReport, Run, SessionReport};
 pub use expected::{Difference, Expected, NotExpected, Subject, What};
+pub use explain::explain;
 pub use hash::{Hash, NoHash};
 pub use observation::{Block, Boundary, Event, Head, Identity, Observation, Reading, Seen, Stop, Value};
 pub use reason::Reason;

@@ -104,9 +104,7 @@ impl Sessions {
     /// Takes that the finalized block at `mark` belongs to `session`. Tells where a
     /// session has then lasted for `limit` by the chain's own times.
     pub(super) fn learn(&mut self, mark: Mark, session: u32, limit: Duration) -> Option<Overlong> {
-        let Some(at) = session.checked_sub(self.base).and_then(|at| usize::try_from(at).ok()) else {
-            return None;
-        };
+        let at = usize::try_from(session.checked_sub(self.base)?).ok()?;
         if at > self.edges.len() && mark.block <= self.tip.block {
             // It contradicts what was seen higher up; which of both is wrong will show.
             return None;

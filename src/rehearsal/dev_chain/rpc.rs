@@ -94,9 +94,7 @@ impl Client {
         Ok(match method {
             "chain_getBlockHash" => match params.first() {
                 None | Some(Value::Null) => json!(blocks.hash(best)),
-                Some(Value::Array(numbers)) => {
-                    numbers.iter().map(|number| hash_at(number, view)).collect()
-                }
+                Some(Value::Array(numbers)) => numbers.iter().map(|number| hash_at(number, view)).collect(),
                 Some(number) => hash_at(number, view),
             },
             "chain_getFinalizedHead" => json!(blocks.hash(view.finalized())),
@@ -121,7 +119,11 @@ impl Client {
             }
             "state_getStorageHash" => {
                 let number = block_at(params.get(1), view)?;
-                if params.first() == Some(&json!(CODE)) { json!(blocks.runtime(number).1) } else { Value::Null }
+                if params.first() == Some(&json!(CODE)) {
+                    json!(blocks.runtime(number).1)
+                } else {
+                    Value::Null
+                }
             }
             "state_getKeysPaged" => {
                 block_at(params.get(3), view)?;

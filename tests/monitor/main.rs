@@ -1,0 +1,8 @@
+//! The chain adapter and `race monitor`, against the dev chain, against answers that
+//! real nodes gave, and against nodes that fail.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+mod adapter;
+mod race;
+mod support;
