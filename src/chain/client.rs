@@ -46,7 +46,7 @@ impl Client {
         items: Arc<[Item]>,
     ) -> Result<Self, ChainError> {
         let mut connection = Connection::open(endpoint, limits.connect, limits.request).await?;
-        let mut many = true;
+        let mut many = false;
         match connection.call("rpc_methods", json!([])).await {
             Ok(answer) => {
                 let has = |method: &str| {

@@ -13,7 +13,7 @@ use testnet_deployer::soak::Seen;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{PATIENCE, frames, next, next_head, scripted, watched, with_id};
+use crate::support::{PATIENCE, frames, next, next_head, replay, scripted, watched, with_id};
 
 #[tokio::test]
 async fn real_nodes_are_understood() {
@@ -21,7 +21,7 @@ async fn real_nodes_are_understood() {
         let recorded = frames(node);
         let answers = recorded.clone();
         let url = scripted(move |method, id, _| {
-            let answer = with_id(&answers[method], id);
+            let answer = replay(&answers, method, id);
             // Some nodes notify before they answer.
             let hint = answers["chain_finalizedHead"].as_str().unwrap().to_owned();
             Some(if method == "chain_subscribeFinalizedHeads" { vec![hint, answer] } else { vec![answer] })
@@ -107,7 +107,7 @@ async fn sessions_of_the_dev_chain_are_seen_as_they_become_final() {
 #[tokio::test]
 async fn a_silent_subscription_does_not_blind_us() {
     let recorded = frames("native");
-    let url = scripted(move |method, id, _| Some(vec![with_id(&recorded[method], id)])).await;
+    let url = scripted(move |method, id, _| Some(vec![replay(&recorded, method, id)])).await;
     let mut observations = watched(url, Limits { poll: Duration::from_millis(20), ..Limits::default() });
     for _ in 0..5 {
         assert_eq!(next_head(&mut observations).await.session, 0x1f9, "asked, and it was the same");
@@ -115,21 +115,25 @@ async fn a_silent_subscription_does_not_blind_us() {
 }
 
 #[tokio::test]
-async fn a_node_that_syncs_has_no_say() {
+async fn a_node_that_syncs_says_so_until_it_is_there() {
     let recorded = frames("native");
     let asked = Arc::new(AtomicU32::new(0));
     let url = scripted(move |method, id, _| {
-        let answer = with_id(&recorded[method], id);
+        let answer = replay(&recorded, method, id);
         let syncs = method == "system_health" && asked.fetch_add(1, Ordering::Relaxed) < 3;
         Some(vec![if syncs { answer.replace("\"isSyncing\":false", "\"isSyncing\":true") } else { answer }])
     })
     .await;
-    let mut observations = watched(url, Limits { poll: Duration::from_millis(20), ..Limits::default() });
-    assert!(matches!(next(&mut observations).await, Seen::Genesis(_)));
-    for _ in 0..3 {
-        assert_eq!(next(&mut observations).await, Seen::Unreachable("still syncing".to_owned()));
+    let limits = Limits { identity: Duration::from_millis(20), ..Limits::default() };
+    let mut observations = watched(url, limits);
+    let mut syncing = Vec::new();
+    while syncing.len() < 5 {
+        if let Seen::Identity(identity) = next(&mut observations).await {
+            assert_eq!((&*identity.version, &*identity.spec_name), ("0.1.0", "tangle-standalone"));
+            syncing.push(identity.syncing);
+        }
     }
-    assert!(matches!(next(&mut observations).await, Seen::Finalized(_)));
+    assert_eq!(syncing, [true, true, true, false, false]);
 }
 
 #[tokio::test]
@@ -144,14 +148,14 @@ async fn a_node_that_fails_is_out_of_reach_and_comes_back() {
     let pruned = recorded["state_getStorage pruned"].clone();
     let discarded = Arc::new(AtomicBool::new(false));
     let url = scripted(move |method, id, connection| match (method, connection) {
-        ("chain_getHeader", 1) => None,
-        ("chain_getHeader", 2) => Some(vec![]),
+        ("chain_getFinalizedHead", 1) => None,
+        ("chain_getFinalizedHead", 2) => Some(vec![]),
         ("chain_getHeader", 3) => Some(vec!["{not json".to_owned()]),
         ("chain_getHeader", 4) => Some(vec!["x".repeat(5 * 1024 * 1024)]),
         ("state_getStorage", 5) if !discarded.swap(true, Ordering::Relaxed) => {
             Some(vec![with_id(&pruned, id)])
         }
-        _ => Some(vec![with_id(&recorded[method], id)]),
+        _ => Some(vec![replay(&recorded, method, id)]),
     })
     .await;
     let mut observations = watched(url, limits);
@@ -168,7 +172,7 @@ async fn a_node_that_fails_is_out_of_reach_and_comes_back() {
     }
     for (trouble, expected) in troubles.iter().zip([
         "closed",
-        "no answer to chain_getHeader within 200ms",
+        "no answer to chain_getFinalizedHead within 200ms",
         "not JSON-RPC",
         "Space limit exceeded",
         "error 4003: Client error: UnknownBlock: State already discarded",

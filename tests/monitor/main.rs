@@ -5,4 +5,5 @@
 
 mod adapter;
 mod race;
+mod resume;
 mod support;

@@ -79,10 +79,33 @@ pub(crate) fn with_id(frame: &Value, id: &Value) -> String {
     frame.as_str().unwrap().replacen(&format!("\"id\":{}", recorded["id"]), &format!("\"id\":{id}"), 1)
 }
 
-/// `race monitor` with this policy, in a directory of its own.
+/// The answer that a real node gave to this method, or that it does not know it. What
+/// was recorded of the one item that it was asked for is no answer for several.
+pub(crate) fn replay(recorded: &Value, method: &str, id: &Value) -> String {
+    match &recorded[method] {
+        Value::Null => {
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32601,"message":"Method not found"}}}}"#)
+        }
+        frame if method == "rpc_methods" => {
+            with_id(frame, id).replace("\"state_queryStorageAt\"", "\"state_queryStorage\"")
+        }
+        frame => with_id(frame, id),
+    }
+}
+
+/// `race monitor` with this policy, in a directory of its own; the first node of each
+/// chain is watched.
 pub(crate) fn race(directory: &Path, chains: &[&DevChain], rest: &str) -> Command {
-    let nodes: String =
-        chains.iter().map(|chain| format!("[[monitor.node]]\nurl = \"{}\"\n", chain.url())).collect();
+    of_urls(directory, chains.iter().map(|chain| chain.url()), rest)
+}
+
+/// The same with all nodes of one chain.
+pub(crate) fn race_with(directory: &Path, chain: &DevChain, rest: &str) -> Command {
+    of_urls(directory, chain.urls(), rest)
+}
+
+fn of_urls(directory: &Path, urls: impl Iterator<Item = String>, rest: &str) -> Command {
+    let nodes: String = urls.map(|url| format!("[[monitor.node]]\nurl = \"{url}\"\n")).collect();
     let policies = directory.join("policies");
     std::fs::create_dir_all(&policies).unwrap();
     std::fs::write(

@@ -9,7 +9,7 @@ use crate::ssh::{Connection, Hop, SshError, Target};
 use super::Setting;
 
 /// The way to a host, and the key to it.
-pub(super) struct Way<'d> {
+pub(in crate::commands) struct Way<'d> {
     target: Target,
     key: Option<&'d Secret>,
     limit: Duration,
@@ -17,13 +17,13 @@ pub(super) struct Way<'d> {
 
 impl Way<'_> {
     /// Logs in.
-    pub(super) async fn open(&self) -> Result<Connection, SshError> {
+    pub(in crate::commands) async fn open(&self) -> Result<Connection, SshError> {
         Connection::open(&self.target, self.key.map(Secret::expose), self.limit).await
     }
 }
 
 /// The way to `host`.
-pub(super) fn of<'d>(host: &Host, policy: &policy::Deploy, setting: &'d Setting) -> Way<'d> {
+pub(in crate::commands) fn of<'d>(host: &Host, policy: &policy::Deploy, setting: &'d Setting) -> Way<'d> {
     let jump = |name: &String| {
         policy.jumps.iter().find(|jump| jump.name == *name).map(|jump| Hop {
             name: jump.name.clone(),
