@@ -46,14 +46,14 @@ impl State {
                 if is_final { self.compare(terms, index, block) } else { None }
             }
             Seen::Past(head) => {
-                if !node.votes {
+                if !node.may_tell() {
                     return None;
                 }
                 self.learn(Mark { block: head.number, ..mark(&head, at) }, head.session);
                 self.compare(terms, index, Block { number: head.number, hash: head.hash })
             }
             Seen::Boundary(Boundary { index: session, after, block }) => {
-                if node.votes && session > 0 && after.0 < block.0 {
+                if node.may_tell() && session > 0 && after.0 < block.0 {
                     for ((number, time), session) in [(after, session - 1), (block, session)] {
                         let (time, own) = time.map_or((at, false), |time| (time, true));
                         self.learn(Mark { block: number, time, own }, session);
@@ -62,7 +62,7 @@ impl State {
                 None
             }
             Seen::Watched(reading) => {
-                if node.votes {
+                if node.may_tell() {
                     self.watched(terms, index, &reading)
                 } else {
                     None

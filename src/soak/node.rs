@@ -48,6 +48,12 @@ impl Node {
             && !self.identity.as_ref().is_some_and(|identity| identity.syncing)
     }
 
+    /// Whether what it tells of blocks further back counts: it runs what it should and
+    /// has caught up. What happened before a leg is told before the node has a vote.
+    pub(super) fn may_tell(&self) -> bool {
+        self.fits && !self.identity.as_ref().is_some_and(|identity| identity.syncing)
+    }
+
     /// Whether it is below what it has had.
     pub(super) fn went_back(&self) -> bool {
         match (&self.head, self.highest) {

@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod adapter;
+mod failures;
+mod faults;
 mod race;
 mod resume;
 mod support;

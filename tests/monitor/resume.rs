@@ -3,23 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use testnet_deployer::rehearsal::dev_chain::{DevChain, DevChainOptions};
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, code, ended, race, race_with, soak_json, soak_json_if_any};
-
-/// Sessions of four blocks: session n begins in block 4 n.
-fn assert_exact(soak: &Value, target: u64) {
-    let baseline = soak["baseline"]["session"].as_u64().unwrap();
-    let sessions = soak["sessions"].as_array().unwrap();
-    assert!(soak["counted"].as_u64().unwrap() >= target, "{soak}");
-    for (session, index) in sessions.iter().zip(baseline + 1..) {
-        assert_eq!(session["index"].as_u64(), Some(index), "none is missing, none is there twice");
-        assert_eq!((&session["block"], &session["exact"]), (&json!(index * 4), &json!(true)), "{session}");
-    }
-    assert!(sessions.len() as u64 >= target);
-}
+use crate::support::{PATIENCE, assert_exact, code, ended, race, race_with, soak_json, soak_json_if_any};
 
 #[tokio::test]
 async fn legs_add_up_to_exactly_the_target_on_other_machines() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testnet_deployer::chain::{Endpoint, Limits, Subject, watch};
 use testnet_deployer::rehearsal::dev_chain::DevChain;
 use testnet_deployer::soak::{Head, Observation, Seen};
@@ -138,4 +138,22 @@ pub(crate) fn soak_json_if_any(directory: &Path) -> Option<Value> {
     // A file that is there is whole.
     let text = std::fs::read_to_string(directory.join("soak.json")).ok()?;
     Some(serde_json::from_str(&text).unwrap())
+}
+
+/// All sessions are there, once, and began where they did: session n in block 4 n.
+pub(crate) fn assert_exact(soak: &Value, target: u64) {
+    let baseline = soak["baseline"]["session"].as_u64().unwrap();
+    let sessions = soak["sessions"].as_array().unwrap();
+    assert!(soak["counted"].as_u64().unwrap() >= target, "{soak}");
+    for (session, index) in sessions.iter().zip(baseline + 1..) {
+        assert_eq!(session["index"].as_u64(), Some(index), "none is missing, none is there twice");
+        assert_eq!((&session["block"], &session["exact"]), (&json!(index * 4), &json!(true)), "{session}");
+    }
+    assert!(sessions.len() as u64 >= target);
+}
+
+/// Waits until that session is final.
+pub(crate) async fn after_session(chain: &DevChain, session: u32) {
+    let mut sessions = chain.sessions();
+    timeout(PATIENCE, sessions.wait_for(|now| *now >= session)).await.unwrap().unwrap();
 }

@@ -75,7 +75,6 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
     let endpoints = reach::endpoints(context, &terms.monitor, settings.policy.deploy.as_ref())?;
     let run = checkpoint.as_ref().map_or(run, |checkpoint| checkpoint.run.clone());
     let mut soaking = Soaking {
-        context,
         run,
         state,
         file,
@@ -251,7 +250,6 @@ fn run_of(context: &Context) -> Result<Run, Failure> {
 
 /// A soak on its way.
 struct Soaking<'c> {
-    context: &'c Context,
     terms: Terms,
     run: Run,
     state: State,
