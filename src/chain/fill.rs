@@ -14,6 +14,9 @@ const BATCH: usize = 32;
 /// that tells nonsense cannot make it more.
 const MOST: usize = 100_000;
 
+/// How often it is begun anew where state goes while it is read.
+const ATTEMPTS: usize = 5;
+
 /// A finalized block of which the session is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known {
@@ -35,14 +38,17 @@ pub(super) async fn fill(client: &mut Client, from: Known, to: &Snapshot) -> Res
     let mut points = BTreeMap::new();
     let mut told = Vec::new();
     let mut lowest = from;
-    if !bisect(client, from, Known::of(to), &mut points).await? {
-        // The state is gone for some of it. Where does it begin?
-        let Some(oldest) = oldest(client, from, to).await? else { return Ok(told) };
-        lowest = Known::of(&oldest);
-        told.extend(rotations(client, from, lowest).await?);
+    for _ in 0..ATTEMPTS {
+        if bisect(client, lowest, Known::of(to), &mut points).await? {
+            break;
+        }
+        // The state is gone for some of it, and goes on going. Where does it begin?
+        let Some(oldest) = oldest(client, lowest, to).await? else { return Ok(told) };
+        let highest = Known::of(&oldest);
+        told.extend(rotations(client, lowest, highest).await?);
+        lowest = highest;
         points.retain(|number, _| *number >= lowest.number);
         points.insert(lowest.number, oldest);
-        bisect(client, lowest, Known::of(to), &mut points).await?;
     }
     points.insert(to.head.number, to.clone());
     let mut before = lowest;

@@ -212,7 +212,7 @@ impl<N: Fn() -> Timestamp> Following<'_, N> {
         for reading in &snapshot.readings {
             self.teller.tell(Seen::Watched(*reading)).await?;
         }
-        let before = self.memory.last.replace(snapshot).map(|last| last.head.number);
+        let before = self.memory.last.replace(snapshot).map(|last| last.head);
         self.memory.told = Some(Known { number: head.number, session: head.session });
         self.compare(before, block, header.parent).await?;
         if header.upgrades() {
@@ -221,11 +221,13 @@ impl<N: Fn() -> Timestamp> Following<'_, N> {
         Ok(())
     }
 
-    /// Tells the hashes at the heights where nodes are compared.
-    async fn compare(&mut self, before: Option<u64>, block: Block, parent: Hash) -> Result<(), End> {
+    /// Tells the hashes at the heights where nodes are compared, and where this one was
+    /// before: what it builds on must still be what was final then.
+    async fn compare(&mut self, before: Option<Head>, block: Block, parent: Hash) -> Result<(), End> {
         let common = block.number - block.number % STRIDE;
-        let passed = before.is_none_or(|before| before < common) && common != block.number;
-        for number in passed.then_some(common).into_iter().chain(self.memory.check.take()) {
+        let passed = before.is_none_or(|before| before.number < common) && common != block.number;
+        let before = before.map(|before| before.number).filter(|before| *before < block.number);
+        for number in passed.then_some(common).into_iter().chain(before).chain(self.memory.check.take()) {
             let hash = if number.checked_add(1) == Some(block.number) {
                 Some(parent)
             } else {

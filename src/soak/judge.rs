@@ -25,15 +25,17 @@ impl State {
         if let Some(reason) = self.out_of_reach(terms, quorum) {
             return Some((Verdict::Unmeasured, reason));
         }
-        if self.is_blind(terms) || quorum == 0 {
-            return None;
-        }
-        self.clocks.blind.strike();
+        // A node that runs something else has no vote, and says so all the same.
         if self.misfits > 0
+            && self.answering >= quorum
             && let Some(reason) = self.misfit(terms)
         {
             return Some((Verdict::Failed, reason));
         }
+        if self.is_blind(terms) || quorum == 0 {
+            return None;
+        }
+        self.clocks.blind.strike();
         if self.baseline.is_none() {
             return self.prepare(terms, quorum, at);
         }

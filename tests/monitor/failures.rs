@@ -35,13 +35,13 @@ fn node(node: usize, change: impl FnOnce(&mut Conduct)) -> impl FnOnce(&DevChain
 
 #[tokio::test]
 async fn blocks_stop() {
-    let rest = PATIENT.replace("no_block = \"25s\"", "no_block = \"500ms\"");
+    let rest = PATIENT.replace("no_block = \"25s\"", "no_block = \"2s\"");
     fails(1, &rest, &["no-block"], course(|course, _| course.blocks_stop = true)).await;
 }
 
 #[tokio::test]
 async fn finality_stops_and_blocks_go_on() {
-    let rest = PATIENT.replace("no_finality = \"25s\"", "no_finality = \"500ms\"");
+    let rest = PATIENT.replace("no_finality = \"25s\"", "no_finality = \"2s\"");
     fails(1, &rest, &["no-finality"], course(|course, best| course.finality_stops_at = Some(best))).await;
 }
 
@@ -92,14 +92,21 @@ async fn a_node_runs_another_version() {
 
 #[tokio::test]
 async fn a_node_comes_back_with_another_version() {
-    let change = |chain: &DevChain| {
-        chain.change_node(0, |node| node.fault = Some(Fault::CutFrame));
+    let directory = tempfile::tempdir().unwrap();
+    let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
+    let race = ended(race_with(directory.path(), &chain, PATIENT));
+    let fate = async {
+        after_session(&chain, 5).await;
+        chain.change_node(0, |node| node.fault = Some(Fault::Refused));
+        after_session(&chain, 15).await;
         chain.change_node(0, |node| {
             "0.2.0-fffffffffff".clone_into(&mut node.version);
             node.fault = None;
         });
     };
-    fails(1, PATIENT, &["changed-after-baseline"], change).await;
+    let (output, ()) = tokio::join!(race, fate);
+    let text = code(&output, 20);
+    assert_eq!(soak_json(directory.path())["reason"]["code"], "changed-after-baseline", "{text}");
 }
 
 #[tokio::test]
