@@ -177,3 +177,60 @@ fn seconds(duration: Duration) -> String {
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Result<Vec<String>, RemoteError> {
+        answer_of(text, "sh: no\n")
+    }
+
+    #[test]
+    fn an_answer_is_found_behind_what_a_login_shell_says() {
+        assert_eq!(lines("Welcome\nerror x\nrace-answer\ntaken\n").unwrap(), ["taken"]);
+        assert_eq!(lines("Welcome\n"), Err(RemoteError::Silent("sh: no".to_owned())));
+        assert_eq!(lines("race-answer\nrefused decided"), Err(RemoteError::Refused("decided".to_owned())));
+        assert_eq!(lines("race-answer\nerror x"), Err(RemoteError::Failed("x (sh: no)".to_owned())));
+    }
+
+    #[test]
+    fn every_status_is_told_apart_and_nothing_else_is_one() {
+        let read = |text: &str| status(&text.lines().map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(read("armed 7 keeper"), Ok(Status::Armed { seconds_left: 7, keeper: true }));
+        assert_eq!(read("undoing no-keeper"), Ok(Status::Undoing { keeper: false }));
+        assert_eq!(read("confirmed"), Ok(Status::Confirmed));
+        assert_eq!(read("undone ok"), Ok(Status::Undone(Vec::new())));
+        let Ok(Status::Undone(failures)) = read("undone failed\nfailed 2 the chain\nfailed 0 again") else {
+            panic!("not undone")
+        };
+        assert_eq!((failures[0].number, failures[0].name.as_str()), (Some(2), "the chain"));
+        assert_eq!(failures[1].number, None);
+        let Ok(Status::Undone(failures)) = read("undone failed") else { panic!("not undone") };
+        assert_eq!(failures.len(), 1, "a failure without a name is one all the same");
+        for text in
+            ["", "armed", "armed x keeper", "armed 1 else", "confirmed\nx", "undone", "undone failed\nx"]
+        {
+            assert!(matches!(read(text), Err(RemoteError::Unexpected(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_output_of_a_step_begins_after_its_opening() {
+        let mut opening = Opening::default();
+        let own: Vec<bool> =
+            ["begun", "race-answer", "begun", "refused x"].iter().map(|line| opening.takes(line)).collect();
+        assert_eq!(own, [false, false, false, true]);
+        let mut opening = Opening::default();
+        assert!(!opening.takes("race-answer") && !opening.takes("refused decided") && !opening.takes("x"));
+        assert_eq!(opening, Opening::Not(RemoteError::Refused("decided".to_owned())));
+    }
+
+    #[test]
+    fn a_call_is_a_list_of_words() {
+        let remote = Remote::new("a b");
+        let call = remote.lease_take("7-1", Duration::from_millis(10), "alice\n$(x)", None);
+        assert_eq!(call[5..], ["a b", "lease-take", "7-1", "1", "alice $(x)", ""]);
+        assert!(call.iter().all(|word| word.len() < 100_000), "Linux takes no longer word");
+    }
+}

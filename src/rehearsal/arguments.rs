@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::policy::duration;
 
-/// Plays the whole flow on this machine: GitHub, a testnet and an SSH host stand in
+/// Plays the whole flow on this machine: GitHub, a testnet and its SSH hosts stand in
 /// on loopback, `race` is real. Ends with the exit code of `race wait`.
 ///
 /// Without --approve, --reject and --fault it is you who reviews, on a page as GitHub's.
@@ -104,8 +104,11 @@ pub enum Fault {
     BothRejected,
     /// The environment of `null` does not exist, so GitHub lets the job run: void (14)
     UnprotectedEnvironment,
-    /// A step of the deployment fails: lost (10)
-    StepFails,
+    /// A step of the deployment fails on the last host, and all are rolled back (30): lost (10)
+    DeployStep,
+    /// The new version cuts the last host off, which undoes by itself, and all are rolled
+    /// back (30): lost (10)
+    DeployCutOff,
     /// GitHub is out of reach for three seconds: must be outlived (0)
     ApiOutage,
     /// The rate limit is spent for three seconds: must be outlived (0)

@@ -1,4 +1,4 @@
-//! Stand-ins on loopback: GitHub (world and HTTP), a dev chain, an SSH host; and
+//! Stand-ins on loopback: GitHub (world and HTTP), a dev chain, SSH hosts; and
 //! the rehearsal that plays the whole flow against them. The product uses none
 //! of this.
 //!
@@ -6,6 +6,7 @@
 //! stand-ins and the files of a repository) by the jobs of the shipped workflow.
 
 pub mod arguments;
+mod deployment;
 mod desk;
 pub mod dev_chain;
 pub mod github;
@@ -17,6 +18,7 @@ mod show;
 pub mod ssh_host;
 mod stage;
 mod staged;
+mod testnet;
 pub mod workflow;
 pub mod world;
 

@@ -10,7 +10,8 @@ use jiff::SignedDuration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::arguments::{Fault, Fork};
+use super::arguments::{Contender, Fault, Fork};
+use super::deployment::{self, DeploymentLog};
 use super::desk;
 use super::github::{self, Trouble};
 use super::page::ToldEnding;
@@ -18,6 +19,7 @@ use super::scenario::Scenario;
 use super::show::Show;
 use super::stage::{CHECK, REVIEWER, Stage};
 use super::staged::Staged;
+use super::testnet::{FAULTY_ON, UNDO_AFTER};
 use super::workflow::{Ended, Runner, Workflow};
 use super::world::ReviewState;
 use crate::commands::{Signal, Signals};
@@ -41,7 +43,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 const TAIL_LINES: usize = 20;
 
 /// The files of the jobs' workspaces that are kept beside the logs.
-const KEPT: [&str; 2] = ["soak.json", "verdict.json"];
+const KEPT: [&str; 3] = ["deploy.json", "soak.json", "verdict.json"];
 
 /// Plays a scenario to its end and returns the exit code of `race wait`.
 ///
@@ -103,6 +105,8 @@ struct Play<'a> {
     gone_wrong: bool,
     /// The session in which `race monitor` began to count.
     first_session: Option<u32>,
+    /// The log of `race deploy`, once that has begun.
+    deployment: Option<DeploymentLog>,
 }
 
 impl<'a> Play<'a> {
@@ -124,6 +128,7 @@ impl<'a> Play<'a> {
             reviewed: false,
             gone_wrong: false,
             first_session: None,
+            deployment: None,
         })
     }
 
@@ -246,6 +251,7 @@ impl<'a> Play<'a> {
                 .read(|world| ids.iter().filter_map(|id| world.job(*id).cloned()).collect::<Vec<_>>());
             self.show.jobs(&jobs, runner.staged().prefix);
         }
+        self.show_the_deployment();
         if self.first_session.is_none() && self.reviewed_runner().runs("race monitor") {
             self.first_session = Some(session);
         }
@@ -254,6 +260,33 @@ impl<'a> Play<'a> {
             self.show.sessions(passed);
             let target = self.scenario.sessions;
             self.stage.github.tell_page(|told| told.sessions = Some((passed.min(target), target)));
+        }
+    }
+
+    /// Its waves, and what each host runs.
+    fn show_the_deployment(&mut self) {
+        if self.deployment.is_none() && self.reviewed_runner().runs("race deploy") {
+            self.deployment = Some(DeploymentLog::default());
+            match self.scenario.fault {
+                Some(Fault::DeployStep) => {
+                    self.show.say(&format!("fault: the new version does not start on {FAULTY_ON}"));
+                }
+                Some(Fault::DeployCutOff) => self.show.say(&format!(
+                    "fault: the new version cuts {FAULTY_ON} off; without a word for {UNDO_AFTER} it undoes that"
+                )),
+                _ => {}
+            }
+        }
+        let log = self.reviewed_runner().staged().path(&format!("{}.log", Contender::Testnet.name()));
+        let Some(deployment) = &mut self.deployment else { return };
+        for line in deployment.news(&log) {
+            self.show.say(&format!("deployment: {line}"));
+        }
+        // Elsewhere than on a terminal the log's lines tell it, in their order.
+        if self.show.output().style.live {
+            for (host, version) in self.stage.testnet.versions() {
+                self.show.state(host, &version);
+            }
         }
     }
 
@@ -276,6 +309,7 @@ impl<'a> Play<'a> {
             self.tell_page(line, false, Vec::new(), FAREWELL).await;
             return Ok(());
         }
+        self.tell_the_hosts();
         // What the check says of a decided race, `race inspect` says below.
         let told_below = matches!(ending, Ending::Decided(status) if (10..=14).contains(&code_of(*status)));
         for runner in std::iter::once(&self.runner).chain(&self.dispatched) {
@@ -296,6 +330,16 @@ impl<'a> Play<'a> {
             self.tell_page(line, green, plain, PAGE_LASTS).await;
         }
         Ok(())
+    }
+
+    /// What the deployment came to, and what every host has in the end.
+    fn tell_the_hosts(&self) {
+        if let Some(line) = deployment::ending(self.reviewed_runner().staged()) {
+            self.show.say(&line);
+        }
+        for (host, version) in self.stage.testnet.versions() {
+            self.show.say(&format!("  {host} has {version}"));
+        }
     }
 
     /// What `race inspect` says: of the run that was dispatched, and of the pull request's own.

@@ -92,7 +92,11 @@ fn reviews_of(fault: Fault) -> Vec<(Contender, ReviewState)> {
     match fault {
         Fault::NoApproval | Fault::UnprotectedEnvironment => Vec::new(),
         Fault::BothRejected => Contender::ALL.map(|one| (one, ReviewState::Rejected)).to_vec(),
-        Fault::SessionStall | Fault::StepFails | Fault::ApiOutage | Fault::RateLimit => {
+        Fault::SessionStall
+        | Fault::DeployStep
+        | Fault::DeployCutOff
+        | Fault::ApiOutage
+        | Fault::RateLimit => {
             vec![(Contender::Testnet, ReviewState::Approved)]
         }
     }
@@ -149,7 +153,7 @@ mod tests {
             ("--approve none --reject null --reject null", ErrorKind::ArgumentConflict),
             ("--fault both-rejected --approve null", ErrorKind::ArgumentConflict),
             ("--fork", ErrorKind::ArgumentConflict),
-            ("--fork --fault step-fails", ErrorKind::ArgumentConflict),
+            ("--fork --fault deploy-step", ErrorKind::ArgumentConflict),
             ("--approve testnet --sessions 0", ErrorKind::ValueValidation),
         ] {
             assert_eq!(scenario(flags), Err(kind), "{flags}");
@@ -159,7 +163,7 @@ mod tests {
     #[test]
     fn without_a_word_about_reviews_a_person_reviews() {
         for (flags, by_hand) in
-            [("", true), ("--sessions 9", true), ("--approve none", false), ("--fault step-fails", false)]
+            [("", true), ("--sessions 9", true), ("--approve none", false), ("--fault deploy-step", false)]
         {
             assert_eq!(scenario(flags).unwrap().by_hand, by_hand, "{flags}");
         }

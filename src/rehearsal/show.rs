@@ -12,8 +12,8 @@ const SESSION_LINES: u32 = 5;
 /// Shows a rehearsal.
 pub(super) struct Show {
     output: Output,
-    /// What was last shown of each job, by its number.
-    states: Vec<(u64, String)>,
+    /// What was last shown of each job and host, by its name.
+    states: Vec<(String, String)>,
     target: u32,
     shown_sessions: u32,
     live: Option<Live>,
@@ -22,7 +22,7 @@ pub(super) struct Show {
 /// What is drawn on a terminal.
 struct Live {
     bars: MultiProgress,
-    jobs: Vec<ProgressBar>,
+    states: Vec<ProgressBar>,
     sessions: ProgressBar,
 }
 
@@ -34,7 +34,7 @@ impl Show {
             let sessions = bars.add(ProgressBar::new(u64::from(target)));
             sessions.set_style(style("{prefix:>27}  {bar:30} {pos}/{len}"));
             sessions.set_prefix("sessions");
-            Live { bars, jobs: Vec::new(), sessions }
+            Live { bars, states: Vec::new(), sessions }
         });
         Self { output, states: Vec::new(), target, shown_sessions: 0, live }
     }
@@ -56,18 +56,22 @@ impl Show {
     /// Jobs as they are now, their names with that before them.
     pub(super) fn jobs(&mut self, jobs: &[Job], prefix: &str) {
         for job in jobs {
-            let (state, name) = (state_of(job), format!("{prefix}{}", job.name));
-            let known = self.states.iter().position(|(id, _)| *id == job.id);
-            let index = known.unwrap_or(self.states.len());
-            match self.states.get_mut(index) {
-                Some((_, shown)) if *shown == state => continue,
-                Some((_, shown)) => shown.clone_from(&state),
-                None => self.states.push((job.id, state.clone())),
-            }
-            match &mut self.live {
-                Some(live) => live.job(index, &name, &state),
-                None => self.output.log(&format!("{name}: {state}")),
-            }
+            self.state(&format!("{prefix}{}", job.name), &state_of(job));
+        }
+    }
+
+    /// How a job or a host stands now.
+    pub(super) fn state(&mut self, name: &str, state: &str) {
+        let known = self.states.iter().position(|(shown, _)| *shown == name);
+        let index = known.unwrap_or(self.states.len());
+        match self.states.get_mut(index) {
+            Some((_, shown)) if *shown == state => return,
+            Some((_, shown)) => state.clone_into(shown),
+            None => self.states.push((name.to_owned(), state.to_owned())),
+        }
+        match &mut self.live {
+            Some(live) => live.state(index, name, state),
+            None => self.output.log(&format!("{name}: {state}")),
         }
     }
 
@@ -88,7 +92,7 @@ impl Show {
     /// Draws no more; what was drawn stays.
     pub(super) fn finish(&self) {
         if let Some(live) = &self.live {
-            for bar in live.jobs.iter().chain([&live.sessions]) {
+            for bar in live.states.iter().chain([&live.sessions]) {
                 if !bar.is_finished() {
                     bar.abandon();
                 }
@@ -98,14 +102,14 @@ impl Show {
 }
 
 impl Live {
-    fn job(&mut self, index: usize, name: &str, state: &str) {
-        if index == self.jobs.len() {
+    fn state(&mut self, index: usize, name: &str, state: &str) {
+        if index == self.states.len() {
             let bar = self.bars.insert_before(&self.sessions, ProgressBar::new_spinner());
             bar.set_style(style("{prefix:>27}  {msg}"));
             bar.set_prefix(name.to_owned());
-            self.jobs.push(bar);
+            self.states.push(bar);
         }
-        self.jobs[index].set_message(inert(state).into_owned());
+        self.states[index].set_message(inert(state).into_owned());
     }
 }
 

@@ -13,7 +13,7 @@ use super::dev_chain::{DevChain, DevChainOptions};
 use super::github::{GitHub, Options, Token};
 use super::reviewer::Person;
 use super::scenario::Scenario;
-use super::ssh_host::SshHost;
+use super::testnet::Testnet;
 use super::world::World;
 use crate::policy::duration;
 
@@ -32,24 +32,22 @@ pub(super) const REVIEWER_TOKEN: &str = "ghp_reviewer";
 /// A rehearsal lives an hour in seconds, so it may ask as often as in many hours.
 const HOURLY_LIMIT: u64 = 100_000;
 
-/// How long the testnet goes on before it stalls, where it does.
-const BEFORE_STALL: Duration = Duration::from_secs(2);
+/// How long the testnet goes on before it stalls, where it does: a deployment takes two
+/// seconds of it.
+const BEFORE_STALL: Duration = Duration::from_secs(4);
 
 /// The longest time without a session that the rehearsal's policy allows, besides
 /// some sessions: a machine that is busy must not look like a stall.
-const NO_SESSION: Duration = Duration::from_secs(3);
+pub(super) const NO_SESSION: Duration = Duration::from_secs(3);
 
 /// The shipped action that installs `race`: a job has it once it checked out the base.
 const INSTALL_RACE: &str = include_str!("../../.github/actions/race/action.yml");
-
-/// How the pull request of a rehearsal builds what goes to the testnet.
-const BUILD: &str = "#!/bin/sh\nmkdir -p \"$1\"\necho 'a node' > \"$1/node\"\n";
 
 /// Everything that the jobs of a rehearsal run against.
 pub(super) struct Stage {
     pub(super) github: GitHub,
     pub(super) chain: DevChain,
-    pub(super) host: SshHost,
+    pub(super) testnet: Testnet,
     /// The pull request's own run.
     pub(super) run: u64,
     pub(super) pull_request: u64,
@@ -87,7 +85,6 @@ impl Stage {
         };
         let head_sha = world.pull_request(pull_request).map(|pull| pull.head_sha.clone()).unwrap_or_default();
 
-        let host = SshHost::start().await?;
         let sessions_before_stall =
             u32::try_from(BEFORE_STALL.as_millis() / scenario.session_every.as_millis().max(1));
         let chain = DevChain::start(DevChainOptions {
@@ -100,14 +97,15 @@ impl Stage {
         .await?;
 
         let base = world.pull_request(pull_request).map(|pull| pull.base_sha.clone()).unwrap_or_default();
+        let testnet = Testnet::raise(&directory.join("hosts"), &base, &head_sha).await?;
         for (name, text) in
-            [("race.toml", race_policy(scenario)), ("testnet.toml", testnet_policy(scenario, &host, &chain))]
+            [("race.toml", race_policy(scenario)), ("testnet.toml", testnet.policy(scenario, &chain))]
         {
             fs::write(directory.join("policies").join(name), &text)?;
             world.write_file(&base, &format!("policies/{name}"), &text);
         }
         world.write_file(&base, ".github/actions/race/action.yml", INSTALL_RACE);
-        world.write_file(&head_sha, ".ci/build", BUILD);
+        world.write_file(&head_sha, ".ci/build", &testnet.build(scenario.fault));
         for contender in Contender::ALL {
             // A name that is mistyped or was never set up is what nobody notices.
             let missing =
@@ -122,7 +120,7 @@ impl Stage {
         github.admit(Token::of_person(REVIEWER_TOKEN, REVIEWER));
         github.open_page(if scenario.by_hand { REVIEWER } else { AUTHOR });
 
-        Ok(Self { github, chain, host, run, pull_request, directory, _temporary: temporary })
+        Ok(Self { github, chain, testnet, run, pull_request, directory, _temporary: temporary })
     }
 
     /// The simulated reviewer.
@@ -175,48 +173,5 @@ confirm_after = "200ms"
 review_lag = "500ms"
 deadline = "{deadline}"
 "#
-    )
-}
-
-/// How the testnet is deployed and watched, with the addresses of the stand-ins.
-fn testnet_policy(scenario: &Scenario, host: &SshHost, chain: &DevChain) -> String {
-    let session = duration::format(scenario.session_every);
-    let no_session = duration::format(NO_SESSION + scenario.session_every * 10);
-    let failing = if scenario.fault == Some(Fault::StepFails) {
-        "\n[[deploy.step]]\nname = \"check the disk\"\nrun = [\"sh\", \"-c\", \"echo no space left >&2; exit 4\"]\n"
-    } else {
-        ""
-    };
-    format!(
-        r#"[[deploy.host]]
-name = "validator-1"
-address = "127.0.0.1"
-port = {port}
-user = "deploy"
-host_keys = ["{host_key}"]
-
-[[deploy.step]]
-name = "install"
-run = ["sh", "-c", "printf '%s\n' \"$1\" > commit", "sh", "{{short_sha}}"]
-{failing}
-[[deploy.step]]
-name = "read back"
-run = ["cat", "commit"]
-
-[monitor]
-session_length = "{session}"
-target_sessions = {target}
-unmeasured_after = "10s"
-
-[[monitor.node]]
-url = "{url}"
-
-[monitor.stall]
-no_session = "{no_session}"
-"#,
-        port = host.port(),
-        host_key = host.host_key(),
-        target = scenario.sessions,
-        url = chain.url(),
     )
 }

@@ -113,7 +113,7 @@ impl Staged {
     pub(super) fn secrets_of(&self, stage: &Stage, environment: Option<&str>) -> Map<String, Value> {
         let mut secrets = Map::new();
         if self.trusted && environment == Some(Contender::Testnet.name()) {
-            let key = stage.host.client_key_pem().to_owned();
+            let key = stage.testnet.key().to_owned();
             secrets.insert("TESTNET_SSH_KEY".to_owned(), Value::String(key));
         }
         secrets

@@ -244,8 +244,20 @@ impl SshError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::target::tests::target;
     use super::*;
+
+    fn target() -> Target {
+        Target::from(&crate::policy::Host {
+            name: "validator-1".to_owned(),
+            address: "[fe80::1%eth0]".to_owned(),
+            port: 2222,
+            user: "deploy".to_owned(),
+            host_keys: Vec::new(),
+            jump: Vec::new(),
+            proxy_command: Vec::new(),
+            groups: Vec::new(),
+        })
+    }
 
     #[test]
     fn what_ssh_says_is_told_apart() {
@@ -285,14 +297,14 @@ mod tests {
             ("config: line 3: Bad configuration option: x", |e| matches!(e, SshError::Config { .. })),
         ];
         for (stderr, is) in cases {
-            let error = SshError::from_stderr(&target(&[]), stderr);
+            let error = SshError::from_stderr(&target(), stderr);
             assert!(is(&error), "{stderr}: {error:?}");
         }
     }
 
     #[test]
     fn keys_and_credentials_end_with_their_own_code() {
-        let exit = |stderr| SshError::from_stderr(&target(&[]), stderr).exit();
+        let exit = |stderr| SshError::from_stderr(&target(), stderr).exit();
         assert_eq!(exit("REMOTE HOST IDENTIFICATION HAS CHANGED"), Exit::Refused);
         assert_eq!(exit("Permission denied (publickey)."), Exit::Refused);
         assert_eq!(exit("Connection refused"), Exit::RolledBack);

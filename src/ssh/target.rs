@@ -33,6 +33,8 @@ pub struct Target {
     /// The text of a client configuration that is read after ours: where both have
     /// an option, ours counts.
     pub ssh_config: String,
+    /// Nothing that goes over this connection need stay secret for decades.
+    pub nothing_secret: bool,
 }
 
 impl From<&Host> for Target {
@@ -50,6 +52,7 @@ impl From<&Host> for Target {
             proxy_command: Vec::new(),
             known_hosts: String::new(),
             ssh_config: String::new(),
+            nothing_secret: false,
         }
     }
 }
@@ -124,10 +127,10 @@ fn public_key(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
 
-    pub(in crate::ssh) fn target(host_keys: &[&str]) -> Target {
+    fn target(host_keys: &[&str]) -> Target {
         Target::from(&Host {
             name: "validator-1".to_owned(),
             address: "[fe80::1%eth0]".to_owned(),

@@ -6,22 +6,32 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
 /// A listening `sshd`. It stops when this value is dropped.
 pub struct Sshd {
-    directory: TempDir,
+    pub directory: TempDir,
     pub port: u16,
     pub user: String,
     pub host_key: String,
     pub client_key: String,
-    children: Arc<Mutex<Vec<Child>>>,
+    /// One for each connection that there has been.
+    pub children: Arc<Mutex<Vec<Child>>>,
+    /// Whether it answers; if not, connections are closed at once.
+    pub answers: Arc<AtomicBool>,
 }
 
 impl Sshd {
     pub fn start() -> Self {
+        Self::with(|_| String::new())
+    }
+
+    /// With these lines of configuration, for its directory. What they leave out is as
+    /// Debian has it, `MaxSessions` and `MaxStartups` too.
+    pub fn with(lines: impl FnOnce(&Path) -> String) -> Self {
         let sshd = "/usr/sbin/sshd";
         assert!(Path::new(sshd).exists(), "{sshd} is missing: apt-get install openssh-server");
         let directory = tempfile::Builder::new().prefix("sshd-").tempdir().unwrap();
@@ -40,20 +50,26 @@ impl Sshd {
         }
         let config = format!(
             "HostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n\
-             PasswordAuthentication no\nPrintMotd no\nPidFile none\nLogLevel VERBOSE\n",
+             PasswordAuthentication no\nPrintMotd no\nPidFile none\nLogLevel VERBOSE\n{}\n",
             at("host"),
-            at("authorized_keys")
+            at("authorized_keys"),
+            lines(directory.path())
         );
         fs::write(at("config"), config).unwrap();
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let children = Arc::new(Mutex::new(Vec::new()));
+        let answers = Arc::new(AtomicBool::new(true));
         let (config, log, started) = (at("config"), at("log"), Arc::clone(&children));
+        let open = Arc::clone(&answers);
         // The thread ends with the test's process.
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let stream = OwnedFd::from(stream.unwrap());
+                if !open.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let child = Command::new(sshd)
                     .args(["-i", "-e", "-f", &config])
                     .stdin(Stdio::from(stream.try_clone().unwrap()))
@@ -64,7 +80,16 @@ impl Sshd {
             }
         });
         let read = |name| fs::read_to_string(at(name)).unwrap();
-        Self { port, user, host_key: read("host.pub"), client_key: read("client"), directory, children }
+        let (host_key, client_key) = (read("host.pub"), read("client"));
+        Self { port, user, host_key, client_key, directory, children, answers }
+    }
+
+    /// Kills every session's process, as a crash or a dead network would end it.
+    pub fn kill_sessions(&self) {
+        for child in self.children.lock().unwrap().iter_mut() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 
     /// What `sshd` has logged so far, for the message of a test that fails.
@@ -75,10 +100,8 @@ impl Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        for child in self.children.lock().unwrap().iter_mut() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.answers.store(false, Ordering::Relaxed);
+        self.kill_sessions();
         if std::thread::panicking() {
             eprintln!("sshd's log:\n{}", self.log());
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
-use crate::deploy::remote::{self, Probed, Status, Taken};
+use crate::deploy::remote::{self, Probed, Status, Taken, Unfinished};
 use crate::deploy::{Change, Lease};
 
 use super::host::Host;
@@ -37,7 +37,7 @@ impl Host<'_> {
         if let Some((what, help)) = self.wants(&probed).into_iter().next() {
             return Err(Trouble::Unfit { host: self.name().to_owned(), what, help });
         }
-        self.earlier.replace(probed.unfinished.into_iter().map(|earlier| earlier.id).collect());
+        self.left_something.set(!probed.unfinished.is_empty());
         Ok(())
     }
 
@@ -84,12 +84,12 @@ impl Host<'_> {
         over: Option<&str>,
     ) -> Result<Option<Held>, Trouble> {
         let call = self.remote.lease_take(&lease.id, lasts, &lease.line(), over);
+        // It may be ours as soon as it was asked for, whether we hear of it or not.
+        self.leased.set(true);
         match self.ask("taking the lease", call.into(), remote::taken).await? {
-            Taken::Taken => {
-                self.leased.set(true);
-                Ok(None)
-            }
+            Taken::Taken => Ok(None),
             Taken::Held(holder) => {
+                self.leased.set(false);
                 let remaining = Duration::from_secs(holder.seconds_left.try_into().unwrap_or_default());
                 let holder = Lease::parse(&holder.line).map_err(|error| Trouble::Host {
                     host: self.name().to_owned(),
@@ -112,14 +112,19 @@ impl Host<'_> {
 
     /// Brings what an earlier deployment left to its end: it is undone, because nobody
     /// confirmed it.
-    pub(super) async fn finish_earlier(&self) -> Result<(), Trouble> {
-        let earlier = self.earlier.take();
-        for id in &earlier {
+    ///
+    /// With `waited`, or where something was left, the host is asked anew: what another
+    /// had begun it may have confirmed since.
+    pub(super) async fn finish_earlier(&self, waited: bool) -> Result<(), Trouble> {
+        if !self.left_something.replace(false) && !waited {
+            return Ok(());
+        }
+        for Unfinished { id, .. } in &self.probe().await?.unfinished {
             self.log.say(&format!("undoing what the deployment {id} left"));
             let until = Instant::now() + EARLIER;
+            let undo = self.remote.undo(id).into();
+            let mut status = self.ask("undoing what is left", undo, remote::status).await?;
             loop {
-                let status =
-                    self.ask("undoing what is left", self.remote.undo(id).into(), remote::status).await?;
                 let what = match status {
                     Status::Undone(failed) if failed.is_empty() => break,
                     Status::Undone(failed) => {
@@ -131,6 +136,7 @@ impl Host<'_> {
                     }
                     _ => {
                         sleep(EVERY).await;
+                        status = self.undo_status(id).await?;
                         continue;
                     }
                 };

@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::{Instant, interval_at, timeout};
 
-use crate::deploy::remote::{self, Look, Opening, Sent, answer_of};
+use crate::deploy::remote::{self, Look, Sent, answer_of};
 use crate::deploy::{Change, Command, HostState, Kind, PlannedStep, StepRecord, Upload, quoted};
 use crate::policy::duration::rounded;
-use crate::ssh::{Ended, Stream};
+use crate::ssh::{Ended, SshError};
 
 use super::host::{Call, Host};
 use super::source::Source;
@@ -50,6 +50,7 @@ impl Host<'_> {
         let argv = self.remote.arm(self.id, self.undo_after, &self.lease.id, &list);
         let call = Call { argv, stdin: list.as_bytes() };
         self.ask("arming the undo", call, remote::armed).await?;
+        self.is_known.set(true);
         let after = rounded(self.undo_after);
         self.log.say(&format!("armed: it undoes itself {after} after the last word from us"));
         Ok(())
@@ -83,7 +84,7 @@ impl Host<'_> {
             changed: None,
             error: None,
         });
-        let ended = work.await;
+        let ended = work.await.map_err(|trouble| self.during(name, trouble));
         if let Some(record) = self.steps.borrow_mut().get_mut(index) {
             record.ended_at = Some(Timestamp::now());
             match &ended {
@@ -97,19 +98,28 @@ impl Host<'_> {
         ended.map(drop)
     }
 
+    /// What went wrong, with the step that it happened in.
+    fn during(&self, step: &str, trouble: Trouble) -> Trouble {
+        let what = match trouble {
+            Trouble::Ssh(SshError::Lost { .. }) => "was cut short: the connection was lost".to_owned(),
+            Trouble::Ssh(SshError::TimedOut { what, limit, .. }) => {
+                format!("was cut short: {what} took longer than {}", rounded(limit))
+            }
+            trouble => return trouble,
+        };
+        Trouble::Step { host: self.name().to_owned(), step: step.to_owned(), what, status: None }
+    }
+
     async fn command(&self, number: usize, command: &Command) -> Result<Done, Trouble> {
-        let connection = self.connection().await?;
         let Command { name, argv, time_limit, secrets, .. } = command;
         let stdin = self.prepared.secrets_of(secrets);
         let call = self.remote.step(self.id, number, stdin.len(), argv);
         let mut shown = self.log.command(&quoted(argv));
-        let mut opening = Opening::default();
-        let line = |stream, line: &str| {
-            if stream == Stream::Stderr || opening.takes(line) {
+        let running =
+            self.watch("beginning a step", Call { argv: call, stdin: &stdin }, *time_limit, |_, line| {
                 shown.line(line);
-            }
-        };
-        let mut running = Box::pin(connection.watch(&call, &stdin, *time_limit, line));
+            });
+        let mut running = Box::pin(running);
         let started = Instant::now();
         let mut heartbeat = interval_at(started + HEARTBEAT, HEARTBEAT);
         let ended = loop {
@@ -125,14 +135,6 @@ impl Host<'_> {
         drop(running);
         shown.end();
         let ended = ended?;
-        match opening {
-            Opening::Begun => {}
-            Opening::Not(error) => return Err(self.refused("beginning a step", error)),
-            Opening::Awaited | Opening::Answering => {
-                let error = remote::RemoteError::Silent("it ended before the step began".to_owned());
-                return Err(self.refused("beginning a step", error));
-            }
-        }
         let (what, status) = match ended {
             Ended::Exit(0) => return Ok(Done { status: Some(0), changed: None }),
             Ended::Exit(127) => ("ended with status 127: there is no such program".to_owned(), Some(127)),

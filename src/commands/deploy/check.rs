@@ -20,13 +20,16 @@ struct Looked {
     notes: Vec<String>,
     findings: Vec<String>,
     commit: Option<String>,
+    reached: bool,
     exit: Exit,
 }
 
 /// Looks at every host at once.
 pub(super) async fn run(context: &Context, hosts: &[Host<'_>]) -> Result<Exit, Failure> {
     let looked = join_all(hosts.iter().map(async |host| look(host, host.probe().await))).await;
-    let mut commits: Vec<&str> = looked.iter().filter_map(|one| one.commit.as_deref()).collect();
+    // A host with nothing confirmed differs, too, from one that has something.
+    let reached = looked.iter().filter(|one| one.reached);
+    let mut commits: Vec<&str> = reached.map(|one| one.commit.as_deref().unwrap_or("none")).collect();
     commits.sort_unstable();
     commits.dedup();
     let differ = (commits.len() > 1).then(|| {
@@ -52,7 +55,13 @@ fn look(host: &Host<'_>, probed: Result<Probed, Trouble>) -> Looked {
         Err(trouble) => {
             let help = trouble.help().map(|help| format!("; {help}")).unwrap_or_default();
             let findings = vec![format!("{trouble}{help}")];
-            return Looked { notes: Vec::new(), findings, commit: None, exit: trouble.exit() };
+            return Looked {
+                notes: Vec::new(),
+                findings,
+                commit: None,
+                reached: false,
+                exit: trouble.exit(),
+            };
         }
     };
     let wants = host.wants(&probed).into_iter().map(|(what, help)| format!("{what}; {help}"));
@@ -72,7 +81,7 @@ fn look(host: &Host<'_>, probed: Result<Probed, Trouble>) -> Looked {
         None => notes.push("free".to_owned()),
     }
     for earlier in &probed.unfinished {
-        let held = held.is_some_and(|holder| earlier.id.starts_with(&holder.id));
+        let held = held.is_some_and(|holder| earlier.id.starts_with(&format!("{}.", holder.id)));
         let what =
             format!("the deployment {} is neither confirmed nor undone: {}", earlier.id, earlier.status);
         if held && earlier.status.ends_with(" keeper") {
@@ -86,7 +95,8 @@ fn look(host: &Host<'_>, probed: Result<Probed, Trouble>) -> Looked {
         let apart = rounded(std::time::Duration::from_secs(apart));
         notes.push(format!("its clock is {apart} apart from ours"));
     }
-    Looked { notes, findings, commit: probed.current.map(|(_, sha, _)| sha), exit: Exit::Done }
+    let commit = probed.current.map(|(_, sha, _)| sha);
+    Looked { notes, findings, commit, reached: true, exit: Exit::Done }
 }
 
 fn human(hosts: &[Host<'_>], looked: &[Looked], differ: Option<&str>) -> String {

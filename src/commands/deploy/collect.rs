@@ -40,7 +40,6 @@ async fn from_one(host: &Host<'_>, logs: &Path) {
 async fn fetch(host: &Host<'_>, wanted: &Collected, directory: &Path) -> Result<usize, String> {
     std::fs::create_dir_all(directory).map_err(|error| error.to_string())?;
     let mut file = File::create(directory.join(&wanted.file)).map_err(|error| error.to_string())?;
-    let connection = host.connection().await.map_err(|error| error.to_string())?;
     let (mut written, mut failed) = (0, None);
     let line = |_, line: &str| {
         if written + line.len() < LONGEST && failed.is_none() {
@@ -48,7 +47,7 @@ async fn fetch(host: &Host<'_>, wanted: &Collected, directory: &Path) -> Result<
             failed = writeln!(file, "{}", host.log.mask(line)).err();
         }
     };
-    let ended = connection.run(&wanted.command.argv, wanted.command.time_limit, line).await;
+    let ended = host.run(&wanted.command.argv, wanted.command.time_limit, line).await;
     match (ended, failed) {
         (_, Some(error)) => Err(error.to_string()),
         (Ok(Ended::Exit(0)), None) => Ok(written),

@@ -5,7 +5,7 @@ use std::future::pending;
 
 use futures::future::{join_all, select_all, try_join_all};
 
-use crate::deploy::{Lease, Plan};
+use crate::deploy::{HostState, Lease, Plan};
 use crate::policy;
 
 use super::super::Context;
@@ -33,6 +33,8 @@ impl<'d> Deployment<'d> {
             self.confirm().await
         };
         tokio::select! {
+            // What is confirmed on all of them is deployed, whatever else may be.
+            biased;
             ended = work => ended,
             trouble = self.keep() => Err(trouble),
         }
@@ -86,8 +88,17 @@ impl<'d> Deployment<'d> {
         }
     }
 
-    /// Asks every host to undo, and does not wait for it.
+    /// Whether every host has the new version for good.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.hosts.iter().all(|host| host.state.get() == HostState::Confirmed)
+    }
+
+    /// Asks every host to undo, and does not wait for it; where nothing had begun, the
+    /// testnet is given back.
     pub(super) async fn ask_to_undo(&self) {
+        if self.hosts.iter().all(Host::is_as_it_was) {
+            return self.release().await;
+        }
         let begun = self.hosts.iter().rev().filter(|host| host.has_begun());
         join_all(begun.map(Host::ask_to_undo)).await;
     }

@@ -24,6 +24,7 @@ const BESIDE: Duration = Duration::from_secs(60);
 impl Host<'_> {
     /// Confirms over this connection, which was made after the host was ready.
     pub(super) async fn confirm(&self, connection: Connection) -> Result<(), Trouble> {
+        self.may_be_confirmed.set(true);
         let call = self.remote.confirm(self.id, &self.lease.sha).into();
         let confirmed = self.ask_over(&connection, "confirming", &call, remote::status).await;
         connection.close().await;
@@ -48,7 +49,27 @@ impl Host<'_> {
             failed: Vec::new(),
             error: None,
         });
-        self.ask("asking for the undo", self.remote.undo(self.id).into(), remote::status).await
+        if self.state.get() == HostState::Confirmed {
+            // Whether it hears us or not: from here on it is not known to be confirmed.
+            self.become_(HostState::NotKnownToBeUndone);
+        }
+        let status =
+            self.ask("asking for the undo", self.remote.undo(self.id).into(), remote::status).await?;
+        if self.may_be_confirmed.replace(false) {
+            self.become_(HostState::Armed);
+        }
+        Ok(status)
+    }
+
+    /// Asks how an undo stands that has been asked for. To ask for it once more would
+    /// begin anew what has failed.
+    pub(super) async fn undo_status(&self, id: &str) -> Result<Status, Trouble> {
+        let status = self.ask("asking for the undo", self.remote.status(id).into(), remote::status).await?;
+        match status {
+            Status::Undoing { keeper: true } | Status::Undone(_) => Ok(status),
+            // Nobody does it.
+            _ => self.ask("asking for the undo", self.remote.undo(id).into(), remote::status).await,
+        }
     }
 
     /// Has the host undo, and waits until it says how that ended. A host that cannot
@@ -58,15 +79,21 @@ impl Host<'_> {
         let limit = self.undo_after + self.plan.undo_limit() + BESIDE;
         let until = Instant::now() + limit;
         let mut last = String::new();
+        let mut asked = false;
         let ended = timeout(limit, async {
             loop {
-                let pause = match self.ask_to_undo().await {
+                let status = if asked { self.undo_status(self.id).await } else { self.ask_to_undo().await };
+                asked |= status.is_ok();
+                let pause = match status {
                     Ok(Status::Undone(failed)) => return failed.into_iter().map(|one| one.name).collect(),
                     Ok(_) => EVERY,
                     // It was never armed there: what asked for it did not arrive.
-                    Err(Trouble::Unknown { .. }) => return Vec::new(),
+                    Err(Trouble::Unknown { .. }) if !self.is_known.get() => return Vec::new(),
+                    Err(Trouble::Unknown { .. }) => return vec!["its list is gone from the host".to_owned()],
                     Err(trouble) => {
+                        // The log says itself which host it is about.
                         let text = trouble.to_string();
+                        let text = text.trim_start_matches(&format!("{}: ", self.name())).to_owned();
                         if text != last {
                             self.log.say(&format!("not undone yet: {text}"));
                             last = text;

@@ -48,7 +48,8 @@ impl Host<'_> {
                     let why = "it could not be reached in time".to_owned();
                     return Trouble::UndidItself { host: self.name().to_owned(), why };
                 }
-                Err(_) => {}
+                // The connection may be dead without anybody having been told.
+                Err(_) => self.hang_up().await,
             }
         }
     }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
 
-use crate::deploy::remote::{Remote, RemoteError, answer_of};
+use crate::deploy::remote::{Opening, Remote, RemoteError, answer_of};
 use crate::deploy::{HostPlan, HostRecord, HostState, Lease, StepRecord, UndoRecord};
-use crate::ssh::{Connection, SshError};
+use crate::ssh::{Connection, Ended, SshError, Stream};
 
 use super::log::HostLog;
 use super::target::Way;
@@ -44,15 +44,19 @@ pub(super) struct Host<'d> {
     pub(super) lease: &'d Lease,
     pub(super) undo_after: Duration,
     pub(super) log: HostLog,
-    way: Way<'d>,
+    way: Way,
     connection: Mutex<Option<Arc<Connection>>>,
     pub(super) state: Cell<HostState>,
     /// Said when the state changes.
     pub(super) changed: Notify,
     /// We have its lease.
     pub(super) leased: Cell<bool>,
-    /// What earlier deployments left on it.
-    pub(super) earlier: RefCell<Vec<String>>,
+    /// It has said that it is armed.
+    pub(super) is_known: Cell<bool>,
+    /// It was asked to confirm, and has not heard of an undo since.
+    pub(super) may_be_confirmed: Cell<bool>,
+    /// An earlier deployment left something on it.
+    pub(super) left_something: Cell<bool>,
     pub(super) steps: RefCell<Vec<StepRecord>>,
     pub(super) undo: RefCell<Option<UndoRecord>>,
 }
@@ -69,7 +73,7 @@ impl<'d> Host<'d> {
         subject: &'d Subject,
         setting: &'d Setting,
         prepared: &'d Prepared,
-        way: Way<'d>,
+        way: Way,
         log: HostLog,
     ) -> Self {
         Self {
@@ -86,7 +90,9 @@ impl<'d> Host<'d> {
             state: Cell::new(HostState::Untouched),
             changed: Notify::new(),
             leased: Cell::new(false),
-            earlier: RefCell::default(),
+            is_known: Cell::new(false),
+            may_be_confirmed: Cell::new(false),
+            left_something: Cell::new(false),
             steps: RefCell::default(),
             undo: RefCell::default(),
         }
@@ -127,9 +133,9 @@ impl<'d> Host<'d> {
         }
     }
 
-    /// A new connection.
+    /// A new connection, to confirm over it: what is said there is no secret.
     pub(super) async fn connect(&self) -> Result<Connection, Trouble> {
-        Ok(self.way.open().await?)
+        Ok(self.way.open_to_confirm().await?)
     }
 
     /// The connection; a new one where the last one was lost.
@@ -138,9 +144,14 @@ impl<'d> Host<'d> {
         if let Some(connection) = connection.as_ref() {
             return Ok(Arc::clone(connection));
         }
-        let new = Arc::new(self.connect().await?);
+        let new = Arc::new(self.way.open().await?);
         *connection = Some(Arc::clone(&new));
         Ok(new)
+    }
+
+    /// Forgets the connection, whatever it is.
+    pub(super) async fn hang_up(&self) {
+        self.connection.lock().await.take();
     }
 
     /// Forgets a connection that was lost.
@@ -183,6 +194,42 @@ impl<'d> Host<'d> {
         let answer = connection.call(&call.argv, call.stdin, ANSWER).await?;
         let lines = answer_of(&answer.stdout, &answer.stderr);
         lines.and_then(|lines| read(&lines)).map_err(|error| self.refused(doing, error))
+    }
+
+    /// Runs a command that changes nothing, such as a check, for at most `limit`.
+    pub(super) async fn run(
+        &self,
+        argv: &[String],
+        limit: Duration,
+        line: impl FnMut(Stream, &str),
+    ) -> Result<Ended, Trouble> {
+        self.watch("running a command", self.remote.run(0, argv).into(), limit, line).await
+    }
+
+    /// Has the program on the host run a command, which ends when this is dropped.
+    pub(super) async fn watch(
+        &self,
+        doing: &'static str,
+        call: Call<'_>,
+        limit: Duration,
+        mut line: impl FnMut(Stream, &str),
+    ) -> Result<Ended, Trouble> {
+        let connection = self.connection().await?;
+        let mut opening = Opening::default();
+        let said = |stream, text: &str| {
+            // Until it has begun the program itself speaks, on stdout alone.
+            if stream == Stream::Stderr || opening.takes(text) {
+                line(stream, text);
+            }
+        };
+        let ended = connection.watch(&call.argv, call.stdin, limit, said).await?;
+        match opening {
+            Opening::Begun => Ok(ended),
+            Opening::Not(error) => Err(self.refused(doing, error)),
+            Opening::Awaited | Opening::Answering => {
+                Err(self.refused(doing, RemoteError::Silent("it ended before the command began".to_owned())))
+            }
+        }
     }
 
     /// What the program on the host would not do.

@@ -33,7 +33,7 @@ impl Deployment<'_> {
         let began = Instant::now();
         let (mut over, mut told, mut asked) = (None::<String>, None::<Instant>, None::<Instant>);
         loop {
-            let Some(held) = self.try_to_take(over.as_deref()).await? else { return Ok(()) };
+            let Some(held) = self.try_to_take(over.as_deref(), asked.is_some()).await? else { return Ok(()) };
             // A whole lease is had by one run, so what we have of it stands in its way.
             self.release().await;
             let waited = began.elapsed();
@@ -61,15 +61,17 @@ impl Deployment<'_> {
 
     /// Takes it on the first host, and then on the others at once: whoever has the
     /// first one's need not fear that two wait for each other.
-    async fn try_to_take(&self, over: Option<&str>) -> Result<Option<Held>, Trouble> {
+    async fn try_to_take(&self, over: Option<&str>, waited: bool) -> Result<Option<Held>, Trouble> {
         let Some((first, others)) = self.hosts.split_first() else { return Ok(None) };
         if let Some(held) = first.take_lease(self.lease, self.policy.lease, over).await? {
             return Ok(Some(held));
         }
         let taken = others.iter().map(|host| host.take_lease(self.lease, self.policy.lease, over));
-        let held = try_join_all(taken).await?.into_iter().flatten().next();
+        // Each is waited for, so that none is taken after we have given them back.
+        let taken = join_all(taken).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let held = taken.into_iter().flatten().next();
         if held.is_none() {
-            try_join_all(self.hosts.iter().map(Host::finish_earlier)).await?;
+            try_join_all(self.hosts.iter().map(|host| host.finish_earlier(waited))).await?;
         }
         Ok(held)
     }

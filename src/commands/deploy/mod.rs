@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use crate::cli::{self, Format};
 use crate::config::Secret;
 use crate::deploy::remote::Remote;
-use crate::deploy::{Change, Ending, Lease, Plan, Run, Values, plan};
+use crate::deploy::{Change, Ending, HostState, Lease, Plan, Run, Values, plan};
 use crate::exit::Exit;
 use crate::policy;
 use crate::report::inert_lines;
@@ -121,8 +121,14 @@ async fn conduct(deployment: &Deployment<'_>, signals: &mut Signals) -> (Ending,
 
 /// Leaves in good time: the armed undo does its work without us.
 async fn leave(deployment: &Deployment<'_>, signal: Signal, reason: Option<String>) -> Ending {
-    // What is not asked in time is undone when its timer has run out.
-    let _ = timeout(FAREWELL, deployment.ask_to_undo()).await;
+    if !deployment.is_confirmed() {
+        let _ = timeout(FAREWELL, deployment.ask_to_undo()).await;
+        // What was not asked in time is undone when its timer has run out, unless it
+        // has been confirmed.
+        for host in deployment.hosts.iter().filter(|host| host.may_be_confirmed.get()) {
+            host.become_(HostState::NotKnownToBeUndone);
+        }
+    }
     let signal = match signal {
         Signal::Interrupt => crate::deploy::Signal::Interrupt,
         Signal::Terminate => crate::deploy::Signal::Terminate,

@@ -50,8 +50,7 @@ impl Host<'_> {
         // In these tables the local port follows the address, and 0A is LISTEN.
         let pattern = format!("^ *[0-9]+: [0-9A-F]+:{port:04X} [0-9A-F:]+ 0A ");
         let argv = ["grep", "-qsE", &pattern, "/proc/net/tcp", "/proc/net/tcp6"].map(str::to_owned);
-        let connection = self.connection().await.map_err(|error| error.to_string())?;
-        let ended = connection.run(&argv, ANSWER, |_, _| {}).await;
+        let ended = self.run(&argv, ANSWER, |_, _| {}).await;
         match ended.map_err(|error| error.to_string())? {
             Ended::Exit(0) => Ok(()),
             Ended::Exit(1) => Err(format!("nothing listens on port {port}")),
@@ -64,10 +63,8 @@ impl Host<'_> {
     async fn look_at(&self, probe: &Probe) -> Result<(), String> {
         match &probe.what {
             ProbeKind::Run(command) => {
-                let connection = self.connection().await.map_err(|error| error.to_string())?;
                 let mut last = String::new();
-                let ended =
-                    connection.run(&command.argv, probe.time_limit, |_, line| line.clone_into(&mut last));
+                let ended = self.run(&command.argv, probe.time_limit, |_, line| line.clone_into(&mut last));
                 match ended.await.map_err(|error| error.to_string())? {
                     Ended::Exit(0) => Ok(()),
                     Ended::Exit(status) if last.is_empty() => Err(format!("status {status}")),

@@ -46,7 +46,8 @@ pub(super) async fn run(
                     .help("wait for that run, or say --force if you know better"));
             }
         }
-        let call = host.remote.lease_release(None).into();
+        // Whoever has taken it since is not meant.
+        let call = host.remote.lease_release(Some(&holder.id)).into();
         let released = host.ask("releasing the lease", call, remote::released).await;
         released.map_err(|trouble: Trouble| failure(&trouble))?;
         said.push(format!("{}: released, it was held by {words}", host.name()));

@@ -9,21 +9,27 @@ use crate::ssh::{Connection, Hop, SshError, Target};
 use super::Setting;
 
 /// The way to a host, and the key to it.
-pub(in crate::commands) struct Way<'d> {
+pub(in crate::commands) struct Way {
     target: Target,
-    key: Option<&'d Secret>,
+    key: Option<Secret>,
     limit: Duration,
 }
 
-impl Way<'_> {
+impl Way {
     /// Logs in.
     pub(in crate::commands) async fn open(&self) -> Result<Connection, SshError> {
-        Connection::open(&self.target, self.key.map(Secret::expose), self.limit).await
+        Connection::open(&self.target, self.key.as_ref().map(Secret::expose), self.limit).await
+    }
+
+    /// Logs in for a question that everybody may know.
+    pub(super) async fn open_to_confirm(&self) -> Result<Connection, SshError> {
+        let target = Target { nothing_secret: true, ..self.target.clone() };
+        Connection::open(&target, self.key.as_ref().map(Secret::expose), self.limit).await
     }
 }
 
 /// The way to `host`.
-pub(in crate::commands) fn of<'d>(host: &Host, policy: &policy::Deploy, setting: &'d Setting) -> Way<'d> {
+pub(in crate::commands) fn of(host: &Host, policy: &policy::Deploy, setting: &Setting) -> Way {
     let jump = |name: &String| {
         policy.jumps.iter().find(|jump| jump.name == *name).map(|jump| Hop {
             name: jump.name.clone(),
@@ -40,5 +46,5 @@ pub(in crate::commands) fn of<'d>(host: &Host, policy: &policy::Deploy, setting:
         ssh_config: setting.ssh_config.clone(),
         ..Target::from(host)
     };
-    Way { target, key: setting.key.as_ref(), limit: policy.connect_timeout }
+    Way { target, key: setting.key.clone(), limit: policy.connect_timeout }
 }

@@ -136,6 +136,12 @@ digest() {
   if command -v openssl >/dev/null; then openssl dgst -sha256 -r; else sha256sum; fi
 }
 
+digest_of() { # FILE [SUDO...]
+  file=$1
+  shift
+  if command -v openssl >/dev/null; then "$@" openssl dgst -sha256 -r "$file"; else "$@" cat -- "$file" | digest; fi
+}
+
 # The same bytes for the same files, wherever and whenever.
 tar_of() { # DIRECTORY [SUDO...]
   tree=$1
@@ -170,7 +176,7 @@ look() { # (USER PATH)...
       elif ! "$@" test -r "$path"; then
         echo unreadable
       else
-        sum=$("$@" cat -- "$path" | digest)
+        sum=$(digest_of "$path" "$@")
         echo "file ${sum%% *} $("$@" stat -c '%a %U:%G' -- "$path")"
       fi
     )
@@ -205,10 +211,11 @@ give_up() {
   fail "cannot write $to: see the line above, and the space on the disk"
 }
 
-# Hashed while it arrives. Where writing fails, the sum is of something else.
+# What is hashed is what was written, which also takes less than two pipes do.
 receive_file() { # [SUDO...]
   "$@" rm -f -- "$part"
-  got=$({ "$@" tee -- "$part" || echo failed; } | digest)
+  got=
+  if "$@" dd "of=$part" bs=128K iflag=fullblock status=none; then got=$(digest_of "$part" "$@"); fi
   if [ "${got%% *}" != "$sum" ]; then
     written=$("$@" stat -c %s -- "$part" 2>/dev/null)
     "$@" rm -f -- "$part"

@@ -84,9 +84,9 @@ status() { # ID
 # and all but the last few that have ended.
 prune() { # ID | ''
   for ended in "$state/deployments"/*; do
-    (
+    [ ! -d "$ended" ] || (
       deployment "${ended##*/}"
-      [ "$id" != "$1" ] && [ -d "$dir" ] && [ ! -e "$dir/pruned" ] || exit 0
+      [ "$id" != "$1" ] && [ ! -e "$dir/pruned" ] || exit 0
       read_decision
       [ "$decision" = confirmed ] || exit 0
       : >"$dir/pruned"
@@ -116,7 +116,7 @@ prune() { # ID | ''
 
 probe() { # [-u USER]... PATH...
   echo "now $(date +%s)"
-  for tool in cat chmod chown cmp cp date df flock head id ln ls mkdir mkfifo mv openssl readlink rm rmdir \
+  for tool in cat chmod chown cmp cp date dd df flock head id ln ls mkdir mkfifo mv openssl readlink rm rmdir \
     setsid sha256sum sleep stat sync tail tar tee wc; do
     command -v "$tool" >/dev/null || [ "$tool" = openssl ] || echo "missing $tool"
   done

@@ -110,6 +110,12 @@ impl DevChain {
         self.nodes.iter().map(|(address, _)| format!("ws://{address}"))
     }
 
+    /// The first node's port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.nodes.first().map_or(0, |(address, _)| address.port())
+    }
+
     /// The session index on the finalized chain, as it goes.
     #[must_use]
     pub fn sessions(&self) -> watch::Receiver<u32> {

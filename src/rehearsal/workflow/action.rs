@@ -69,8 +69,9 @@ impl Action {
                 checkout(input("ref"), machine, run.stage)
             }
             Self::UploadArtifact => {
-                let (name, path) = (input("name"), input("path"));
-                match upload(name, path, machine, run) {
+                let (name, paths) = (input("name"), input("path"));
+                let path = paths.lines().map(str::trim).collect::<Vec<_>>().join(", ");
+                match upload(name, paths, machine, run) {
                     Ok(()) => Ok(format!("artifact {name}: {path}")),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         let told = format!("there is no {path} to be kept");
@@ -99,23 +100,36 @@ fn checkout(commit: &str, machine: &Machine, stage: &Stage) -> Result<String, St
     Ok(format!("checked out {commit}: {} files", files.len()))
 }
 
-/// Keeps a file, or what is in a directory: as a copy, and as what GitHub has.
-fn upload(name: &str, path: &str, machine: &Machine, run: &Run<'_>) -> io::Result<()> {
+/// Keeps a file, or what is in a directory: as a copy, and as what GitHub has. Of
+/// several paths, one a line, those that are there keep their names.
+fn upload(name: &str, paths: &str, machine: &Machine, run: &Run<'_>) -> io::Result<()> {
     let plain = |text: &str| {
         let mut parts = Path::new(text).components();
         parts.clone().next().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
     };
-    if !plain(name) || name.contains('/') || !plain(path) || path.contains(['*', '\n']) {
-        return Err(io::Error::other("only one path below the workspace is known here"));
+    let paths: Vec<&str> = paths.lines().map(str::trim).filter(|path| !path.is_empty()).collect();
+    let known = |path: &&str| plain(path) && !path.contains('*');
+    if !plain(name) || name.contains('/') || paths.is_empty() || !paths.iter().all(known) {
+        return Err(io::Error::other("only paths below the workspace are known here"));
     }
-    let from = machine.workspace().join(path);
-    let to = run.staged.path("artifacts").join(name);
+    let alone = paths.len() == 1;
     let mut files = Vec::new();
-    if fs::metadata(&from)?.is_dir() {
-        collect(&from, "", &mut files)?;
-    } else {
-        files.push((from.file_name().unwrap_or_default().display().to_string(), fs::read(&from)?));
+    for path in paths {
+        let from = machine.workspace().join(path);
+        let file_name = from.file_name().unwrap_or_default().display().to_string();
+        match fs::metadata(&from) {
+            Ok(metadata) if metadata.is_dir() => {
+                collect(&from, &if alone { String::new() } else { format!("{path}/") }, &mut files)?;
+            }
+            Ok(_) => files.push((if alone { file_name } else { path.to_owned() }, fs::read(&from)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
     }
+    if files.is_empty() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let to = run.staged.path("artifacts").join(name);
     for (path, content) in &files {
         let path = to.join(path);
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
