@@ -135,6 +135,9 @@ pub(super) struct Inner {
     pub(super) agreed: Option<Identity>,
     pub(super) limit_s: f64,
     pub(super) clocks: Clocks,
+    /// The highest finalized block, and since when it is known.
+    #[serde(default)]
+    pub(super) still: Option<(u64, Timestamp)>,
 }
 
 /// The soak as a file.
@@ -233,6 +236,7 @@ impl Checkpoint {
                 agreed: state.agreed.clone(),
                 limit_s: state.limit.as_secs_f64(),
                 clocks: state.clocks,
+                still: state.still_since(terms),
             },
         }
     }

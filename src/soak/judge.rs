@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::intake::End;
 use super::node::Node;
-use super::pulse::{ANSWER_LIMIT, Clock};
+use super::pulse::{ANSWER_LIMIT, Clock, since};
 use super::{Head, Identity, Reason, State, Terms, Verdict};
 
 impl State {
@@ -59,6 +59,34 @@ impl State {
             }
         }
         self.stalled(terms, quorum)
+    }
+
+    /// A single look watches for no time at all. That nothing became final since an
+    /// earlier one it knows all the same: a quorum has told the same then and now.
+    pub(super) fn halted(&self, terms: &Terms, at: Timestamp) -> End {
+        let (height, then) = self.still?;
+        let limit = terms.monitor.stall.no_finality;
+        let number = self.height(terms)?;
+        if self.baseline.is_none() || self.is_blind(terms) || number > height || since(then, at) < limit {
+            return None;
+        }
+        let best = self.nodes.iter().filter(|node| node.votes).filter_map(|node| node.best);
+        let best = best.map(|best| best.number).max();
+        Some((Verdict::Failed, Reason::NoFinality { number, best, limit, answering: self.voting }))
+    }
+
+    /// The highest finalized block of a quorum, and since when it is known.
+    pub(super) fn still_since(&self, terms: &Terms) -> Option<(u64, Timestamp)> {
+        let Some(number) = self.height(terms) else { return self.still };
+        self.still.filter(|(height, _)| *height >= number).or(Some((number, self.at?)))
+    }
+
+    /// The highest finalized block that a quorum has now.
+    pub(super) fn height(&self, terms: &Terms) -> Option<u64> {
+        let heads = self.nodes.iter().filter(|node| node.votes).filter_map(|node| node.head);
+        let mut numbers: Vec<u64> = heads.map(|head| head.number).collect();
+        let place = numbers.len().checked_sub(terms.monitor.quorum_size())?;
+        (place < numbers.len()).then(|| *numbers.select_nth_unstable(place).1)
     }
 
     fn out_of_reach(&self, terms: &Terms, quorum: usize) -> Option<Reason> {

@@ -135,6 +135,7 @@ impl State {
         (self.session, self.furthest, self.reached) = (inner.session, inner.furthest, inner.reached);
         self.limit = Duration::try_from_secs_f64(inner.limit_s).unwrap_or(self.limit);
         self.clocks = inner.clocks;
+        self.still = inner.still;
         self.rules = checkpoint.rules.iter().map(|rule| rule.known.clone()).collect();
         self.legs = checkpoint.legs.clone();
         if self.legs.len() > LEGS

@@ -11,7 +11,7 @@ use super::node::Node;
 use super::pulse::{ANSWER_LIMIT, Clock, Pulse};
 use super::sessions::{Mark, Overlong, Session, Sessions};
 use super::watching::Watching;
-use super::{Event, Hash, Identity, Reason, Terms, Verdict};
+use super::{Event, Hash, Identity, Reason, Stop, Terms, Verdict};
 
 /// Where counting began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +94,8 @@ pub struct State {
     pub(super) rules: Vec<Watching>,
     /// When the target was reached.
     pub(super) reached_at: Option<Duration>,
+    /// The highest finalized block of the legs before, and since when it is known.
+    pub(super) still: Option<(u64, Timestamp)>,
     /// Legs before this one.
     pub(super) legs: Vec<Leg>,
     pub(super) ended: Option<(Verdict, Reason)>,
@@ -128,6 +130,7 @@ impl State {
             finalized: Finalized::default(),
             rules: vec![Watching::default(); terms.monitor.watches.len()],
             reached_at: None,
+            still: None,
             legs: Vec::new(),
             ended: None,
             answering: 0,
@@ -154,7 +157,8 @@ impl State {
             }
             Event::Stop(_, stop) => {
                 let (counted, target) = (self.counted(terms), terms.monitor.target_sessions);
-                Some((Verdict::Unfinished, Reason::Stopped { stop, counted, target }))
+                let halted = if stop == Stop::Looked { self.halted(terms, at) } else { None };
+                halted.or(Some((Verdict::Unfinished, Reason::Stopped { stop, counted, target })))
             }
         };
         self.ended = end.or_else(|| self.judge(terms, at));
@@ -237,11 +241,8 @@ impl State {
     /// The highest finalized block that a quorum has now. Once a second is enough,
     /// as it costs a look at every node.
     fn survey(&mut self, terms: &Terms) {
-        let heads = self.nodes.iter().filter(|node| node.votes).filter_map(|node| node.head);
-        let mut numbers: Vec<u64> = heads.map(|head| head.number).collect();
-        let Some(place) = numbers.len().checked_sub(terms.monitor.quorum_size()) else { return };
-        if place < numbers.len() {
-            self.reached = self.reached.max(*numbers.select_nth_unstable(place).1);
+        if let Some(height) = self.height(terms) {
+            self.reached = self.reached.max(height);
         }
     }
 

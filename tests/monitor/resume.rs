@@ -84,6 +84,27 @@ async fn a_look_fills_in_what_happened_since() {
 }
 
 #[tokio::test]
+async fn looks_at_a_chain_that_stands_still_end_in_a_failure() {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
+    let mut looks = 0;
+    loop {
+        let mut command = race(directory.path(), &[&chain], "stall.no_finality = \"2s\"\n");
+        command.arg("--once");
+        let output = ended(command).await;
+        looks += 1;
+        if output.status.code() == Some(20) {
+            break;
+        }
+        code(&output, 22);
+        chain.change(|course, _| course.blocks_stop = true);
+        assert!(looks < 50);
+    }
+    assert!(looks >= 2);
+    assert_eq!(soak_json(directory.path())["reason"]["code"], "no-finality");
+}
+
+#[tokio::test]
 async fn where_the_state_is_gone_headers_tell_where_sessions_began() {
     for logs in [true, false] {
         let directory = tempfile::tempdir().unwrap();
