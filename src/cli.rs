@@ -204,9 +204,21 @@ pub struct Deploy {
 /// `race monitor`.
 #[derive(Debug, Args)]
 pub struct Monitor {
-    /// Write what is known of the soak to this file after every session, as race.soak/1
+    /// Go on from this race.soak/1, and write to it after every session what is known
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
+    /// End this leg after so long, unfinished (exit 22), for example 5h40m
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub max_runtime: Option<Duration>,
+    /// Count the time of this leg from the deployment that this race.deploy/1 tells of
+    #[arg(long, value_name = "FILE")]
+    pub deployment: Option<PathBuf>,
+    /// Look once, fill in what happened since, judge, and leave
+    #[arg(long, requires = "checkpoint")]
+    pub once: bool,
+    /// Print what would end the soak, and when, and leave
+    #[arg(long, conflicts_with = "once")]
+    pub explain: bool,
 }
 
 /// `race policy`.

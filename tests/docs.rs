@@ -7,9 +7,11 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use testnet_deployer::config::{Flag, Layers, PolicyFile, Runner};
 use testnet_deployer::exit::Exit;
 use testnet_deployer::policy::{
-    AfterUndo, Branch, Collect, Deploy, Host, Jump, Monitor, Policy, Ready, Rules, Step, Upload, duration,
+    AfterUndo, Branch, Collect, Deploy, Host, Jump, Learn, Monitor, Policy, Ready, Rules, Stall, Step,
+    Upload, Watch, WatchRule, duration,
 };
 use testnet_deployer::rehearsal::workflow::{action, expression, keys as workflow_keys};
 
@@ -151,7 +153,9 @@ fn the_policy_page_has_every_table_and_names_every_key() {
     tables("", &serde_json::to_value(Policy::example()).unwrap(), &mut found);
     assert!(found.len() >= 9, "{found:?}");
     for (section, own) in found {
-        let told: BTreeSet<String> = keys(&section).into_iter().map(|(key, _)| key).collect();
+        let rules = if section == "[[monitor.watch]]" { rules_of_watches() } else { Vec::new() };
+        let told = keys(&section).into_iter().map(|(key, _)| key);
+        let told: BTreeSet<String> = told.filter(|key| !rules.contains(key)).collect();
         assert_eq!(told, own, "section `{section}`");
     }
 }
@@ -185,7 +189,53 @@ fn the_policy_page_tells_the_defaults() {
     let collect: Collect = least(json!({"name": "a"}));
     assert_told("[[deploy.collect]]", &collect, &["name"]);
     let monitor: Monitor = least(json!({"session_length": "1m", "node": []}));
-    assert_told("[monitor]", &monitor, &["session_length", "node", "stall"]);
+    let optional = ["unmeasured_total", "max_runtime"];
+    let mut told = vec!["session_length", "node", "stall", "expect"];
+    told.extend(optional);
+    assert_told("[monitor]", &monitor, &told);
+    assert_told("[monitor.stall]", &Stall::default(), &["no_session"]);
+    assert_told("[monitor.stall.learn]", &Learn::default(), &[]);
+    let watch: Watch = least(json!({"rule": "never-changes"}));
+    let optional = ["name", "pallet", "item", "key", "rule", "grows_at_most", "total"];
+    let mut ruled = rules_of_watches();
+    ruled.extend(optional.map(str::to_owned));
+    let told: Vec<&str> = ruled.iter().map(String::as_str).collect();
+    assert_told("[[monitor.watch]]", &watch, &told);
+}
+
+/// The rules that the page lists below the keys of a watch.
+fn rules_of_watches() -> Vec<String> {
+    let is_rule = |name: &String| serde_json::from_value::<WatchRule>(json!(name)).is_ok();
+    let named = keys("[[monitor.watch]]").into_iter().map(|(key, _)| key);
+    named.filter(is_rule).collect()
+}
+
+#[test]
+fn the_page_lists_every_rule_for_watched_items() {
+    let rules = [
+        WatchRule::ChangesEverySession,
+        WatchRule::NeverChanges,
+        WatchRule::StaysEmpty,
+        WatchRule::GrowsAtMost,
+        WatchRule::EqualOnAllNodes,
+        WatchRule::FollowsSession,
+        WatchRule::ArrivesEverySession,
+    ];
+    let named: BTreeSet<String> = rules.map(|rule| rule.word().to_owned()).into();
+    assert_eq!(rules_of_watches().into_iter().collect::<BTreeSet<_>>(), named);
+}
+
+#[test]
+fn the_presets_are_sound_policies() {
+    for name in ["dkg-substrate", "tangle"] {
+        let place = format!("policies/presets/{name}.toml");
+        let files = [PolicyFile { name: "testnet.toml", text: page(&place), place }];
+        let runner = Runner::default();
+        let no_flags: [Flag; 0] = [];
+        let settings = Layers { files: &files, runner: &runner, flags: &no_flags }.settle().unwrap();
+        assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+        assert!(settings.policy.monitor.is_some(), "{name}");
+    }
 }
 
 #[test]

@@ -1,171 +1,98 @@
-//! One connection to a node: calls with a time limit, and the hint that a
-//! subscription has something new.
+//! One connection to a node: calls with a time limit, and what its subscriptions
+//! have announced meanwhile.
 
-use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
-use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error as WsError, Message};
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, client_async_with_config, connect_async_with_config,
-};
+use tokio_tungstenite::tungstenite::Message;
 
-use super::health::Health;
-use super::values::{self, CURRENT_INDEX};
-use super::wire::{self, Frame, RpcError};
-use crate::soak::Head;
+use super::endpoint::{Endpoint, Socket};
+use super::error::ChainError;
+use super::header::Header;
+use super::wire::{self, Frame};
 
-/// The largest message that a node may send. Headers and single storage values
-/// have some kilobytes at most.
-const MESSAGE_LIMIT: usize = 4 * 1024 * 1024;
+/// A call: its method and its parameters.
+pub(super) type Call = (&'static str, Value);
 
-/// Why a node could not be asked.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ChainError {
-    #[error("no connection within {0:?}")]
-    ConnectTimedOut(Duration),
-    #[error("no answer to {method} within {limit:?}")]
-    CallTimedOut { method: &'static str, limit: Duration },
-    #[error("refused with HTTP status {0}")]
-    Http(u16),
-    #[error("cannot connect: {0}")]
-    Io(#[source] io::Error),
-    #[error("the connection was closed")]
-    Closed,
-    #[error("WebSocket: {0}")]
-    WebSocket(#[source] Box<WsError>),
-    #[error("not JSON-RPC: {0}")]
-    Json(#[source] serde_json::Error),
-    #[error("{method}: {error}")]
-    Rpc { method: &'static str, error: RpcError },
-    #[error("{method} gave what it must not: {value}")]
-    Shape { method: &'static str, value: String },
+/// What one subscription to heads has announced. Whose subscription it was, and
+/// whether its answer had come, does not matter; only the newest head does.
+#[derive(Debug, Default)]
+pub(super) struct Announced {
+    /// The newest header that nobody has looked at.
+    pub(super) header: Option<Header>,
+    /// The highest number ever announced over this connection.
+    pub(super) highest: Option<u64>,
+    /// How it is named, to leave it.
+    subscription: Option<Value>,
 }
 
-impl ChainError {
-    /// Whether the connection is still of use: the node itself answered.
-    pub(super) fn answered(&self) -> bool {
-        matches!(self, Self::Rpc { .. } | Self::Shape { .. })
-    }
+/// Which heads a subscription announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heads {
+    Best,
+    Finalized,
 }
 
-impl From<WsError> for ChainError {
-    fn from(error: WsError) -> Self {
-        match error {
-            WsError::Http(response) => Self::Http(response.status().as_u16()),
-            WsError::Io(error) => Self::Io(error),
-            WsError::ConnectionClosed
-            | WsError::AlreadyClosed
-            | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Closed,
-            error => Self::WebSocket(Box::new(error)),
+impl Heads {
+    /// The methods that subscribe and unsubscribe.
+    pub(super) fn methods(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Best => ("chain_subscribeNewHeads", "chain_unsubscribeNewHeads"),
+            Self::Finalized => ("chain_subscribeFinalizedHeads", "chain_unsubscribeFinalizedHeads"),
         }
     }
 }
 
 /// An open connection.
-pub(super) struct Connection<S = MaybeTlsStream<TcpStream>> {
-    socket: WebSocketStream<S>,
+pub(super) struct Connection {
+    socket: Socket,
     request_timeout: Duration,
     next_id: u64,
-    /// A finalized head was announced since the last reading. Whose subscription
-    /// it was and whether its answer had come does not matter: it is a hint.
-    hinted: bool,
-    last: Option<Head>,
+    pub(super) best: Announced,
+    pub(super) finalized: Announced,
 }
 
 impl Connection {
+    /// Connects. `connect` is for the way there with TLS and handshake, `request` for
+    /// every call.
     pub(super) async fn open(
-        url: &str,
-        connect_timeout: Duration,
-        request_timeout: Duration,
+        endpoint: &Endpoint,
+        connect: Duration,
+        request: Duration,
     ) -> Result<Self, ChainError> {
-        let connecting = connect_async_with_config(url, Some(config()), true);
-        let (socket, _) = timeout(connect_timeout, connecting)
+        let socket = timeout(connect, endpoint.open())
             .await
-            .map_err(|_: Elapsed| ChainError::ConnectTimedOut(connect_timeout))??;
-        Ok(Self::of(socket, request_timeout))
-    }
-}
-
-impl Connection<UnixStream> {
-    /// A connection over a local socket that leads to a node's port. `limit` is for
-    /// the handshake, and for every call.
-    pub(super) async fn over(socket: &Path, limit: Duration) -> Result<Self, ChainError> {
-        let connecting = async {
-            let stream = UnixStream::connect(socket).await.map_err(ChainError::Io)?;
-            // Nodes let in by default who calls them by a name of this host.
-            let (socket, _) = client_async_with_config("ws://localhost/", stream, Some(config())).await?;
-            Ok(Self::of(socket, limit))
-        };
-        timeout(limit, connecting).await.map_err(|_: Elapsed| ChainError::ConnectTimedOut(limit))?
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    fn of(socket: WebSocketStream<S>, request_timeout: Duration) -> Self {
-        Self { socket, request_timeout, next_id: 1, hinted: false, last: None }
+            .map_err(|_: Elapsed| ChainError::ConnectTimedOut(connect))??;
+        let (best, finalized) = Default::default();
+        Ok(Self { socket, request_timeout: request, next_id: 1, best, finalized })
     }
 
-    /// The hash of the chain's first block.
-    pub(super) async fn genesis(&mut self) -> Result<String, ChainError> {
-        let [value] = self.call([("chain_getBlockHash", json!([0]))]).await?;
-        hash("chain_getBlockHash", &value)
-    }
-
-    /// Asks to be told of finalized heads. What comes back are hints alone.
-    pub(super) async fn subscribe(&mut self) -> Result<(), ChainError> {
-        self.call([("chain_subscribeFinalizedHeads", json!([]))]).await.map(drop)
-    }
-
-    /// Whether the node is still far behind the network (`system_health`).
-    pub(super) async fn is_syncing(&mut self) -> Result<bool, ChainError> {
-        let [health] = self.call([("system_health", json!([]))]).await?;
-        health["isSyncing"].as_bool().ok_or_else(|| shape("system_health", &health))
-    }
-
-    /// Asks how the node is and what it runs (`system_health`, `system_version`).
-    pub(super) async fn health(&mut self) -> Result<Health, ChainError> {
-        let [health, version] =
-            self.call([("system_health", json!([])), ("system_version", json!([]))]).await?;
-        let wrong = || shape("system_health", &health);
-        Ok(Health {
-            is_syncing: health["isSyncing"].as_bool().ok_or_else(wrong)?,
-            peers: health["peers"].as_u64().ok_or_else(wrong)?,
-            version: version.as_str().ok_or_else(|| shape("system_version", &version))?.to_owned(),
-        })
-    }
-
-    /// Asks for the finalized head and the session there.
-    pub(super) async fn finalized(&mut self) -> Result<Head, ChainError> {
-        // A head that is announced from here on asks for another reading.
-        self.hinted = false;
-        let [value] = self.call([("chain_getFinalizedHead", json!([]))]).await?;
-        let hash = hash("chain_getFinalizedHead", &value)?;
-        // What a block holds never changes.
-        if let Some(last) = self.last.as_ref().filter(|last| last.hash == hash) {
-            return Ok(last.clone());
+    /// Asks to be told of heads, and not by an earlier subscription any more.
+    pub(super) async fn subscribe(&mut self, heads: Heads) -> Result<(), ChainError> {
+        let (subscribe, unsubscribe) = heads.methods();
+        if let Some(subscription) = self.announced(heads).subscription.take() {
+            match self.call(unsubscribe, json!([subscription])).await {
+                Err(error) if !error.answered() => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
         }
-        let calls = [("chain_getHeader", json!([hash])), ("state_getStorage", json!([CURRENT_INDEX, hash]))];
-        let [header, index] = self.call(calls).await?;
-        let number =
-            values::number(&header["number"]).ok_or_else(|| shape("chain_getHeader", &header["number"]))?;
-        let session = values::u32_or_absent(&index).ok_or_else(|| shape("state_getStorage", &index))?;
-        let head = Head { number, hash, session };
-        self.last = Some(head.clone());
-        Ok(head)
+        let subscription = self.call(subscribe, json!([])).await?;
+        self.announced(heads).subscription = Some(subscription);
+        Ok(())
     }
 
-    /// Waits for a hint, or until `patience` is over.
-    pub(super) async fn hint(&mut self, patience: Duration) -> Result<(), ChainError> {
-        let until = Instant::now() + patience;
-        while !self.hinted {
+    pub(super) fn announced(&mut self, heads: Heads) -> &mut Announced {
+        match heads {
+            Heads::Best => &mut self.best,
+            Heads::Finalized => &mut self.finalized,
+        }
+    }
+
+    /// Reads until a head is announced, or until that moment.
+    pub(super) async fn wait(&mut self, until: Instant) -> Result<(), ChainError> {
+        while self.best.header.is_none() && self.finalized.header.is_none() {
             match timeout_at(until, self.read()).await {
                 Ok(frame) => drop(frame?),
                 Err(_) => return Ok(()),
@@ -174,35 +101,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(())
     }
 
-    /// Sends the calls together and waits for all their answers.
-    async fn call<const N: usize>(
+    /// One call.
+    pub(super) async fn call(&mut self, method: &'static str, params: Value) -> Result<Value, ChainError> {
+        self.calls(&[(method, params)]).await?.pop().unwrap_or(Err(ChainError::Closed))
+    }
+
+    /// Sends the calls together and waits for all their answers, each of which may be
+    /// an error of its own.
+    pub(super) async fn calls(
         &mut self,
-        calls: [(&'static str, Value); N],
-    ) -> Result<[Value; N], ChainError> {
-        let until = Instant::now() + self.request_timeout;
-        let late = |limit| {
-            let method = calls.first().map_or("", |(method, _)| *method);
-            move |_: Elapsed| ChainError::CallTimedOut { method, limit }
-        };
+        calls: &[Call],
+    ) -> Result<Vec<Result<Value, ChainError>>, ChainError> {
+        let limit = self.request_timeout;
+        let until = Instant::now() + limit;
+        let method = calls.first().map_or("", |(method, _)| *method);
+        let late = |_: Elapsed| ChainError::CallTimedOut { method, limit };
         let first = self.next_id;
-        for (method, params) in &calls {
-            let text = wire::request(self.next_id, method, params);
-            self.next_id += 1;
-            let sending = self.socket.send(Message::text(text));
-            timeout_at(until, sending).await.map_err(late(self.request_timeout))??;
-        }
-        let mut answers: [Option<Value>; N] = std::array::from_fn(|_| None);
-        while answers.iter().any(Option::is_none) {
-            let frame = timeout_at(until, self.read()).await.map_err(late(self.request_timeout))??;
+        let sending = async {
+            for (method, params) in calls {
+                let text = wire::request(self.next_id, method, params);
+                self.next_id += 1;
+                self.socket.feed(Message::text(text)).await?;
+            }
+            self.socket.flush().await
+        };
+        timeout_at(until, sending).await.map_err(late)??;
+        let mut answers: Vec<Option<_>> = calls.iter().map(|_| None).collect();
+        let mut missing = answers.len();
+        while missing > 0 {
+            let frame = timeout_at(until, self.read()).await.map_err(late)??;
             let Frame::Answer { id, result } = frame else { continue };
-            let index = id.checked_sub(first).and_then(|index| usize::try_from(index).ok());
-            if let Some((index, (method, _))) = index.and_then(|index| Some((index, calls.get(index)?)))
-                && let Some(answer) = answers.get_mut(index)
+            let place = id.checked_sub(first).and_then(|place| usize::try_from(place).ok());
+            if let Some(place) = place
+                && let (Some((method, _)), Some(answer @ None)) = (calls.get(place), answers.get_mut(place))
             {
-                *answer = Some(result.map_err(|error| ChainError::Rpc { method, error })?);
+                *answer = Some(result.map_err(|error| ChainError::Rpc { method, error }));
+                missing -= 1;
             }
         }
-        Ok(answers.map(Option::unwrap_or_default))
+        Ok(answers.into_iter().flatten().collect())
     }
 
     /// The next text frame. Reading also answers the node's pings.
@@ -211,8 +148,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => {
                     let frame = wire::read(&text).map_err(ChainError::Json)?;
-                    if matches!(&frame, Frame::Notification { method } if method == "chain_finalizedHead") {
-                        self.hinted = true;
+                    if let Frame::Notification { method, result } = &frame {
+                        self.take_announcement(method, result);
                     }
                     return Ok(frame);
                 }
@@ -222,21 +159,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
     }
-}
 
-fn config() -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(16 * 1024)
-        .write_buffer_size(0)
-        .max_write_buffer_size(64 * 1024)
-        .max_message_size(Some(MESSAGE_LIMIT))
-        .max_frame_size(Some(MESSAGE_LIMIT))
-}
-
-fn hash(method: &'static str, value: &Value) -> Result<String, ChainError> {
-    values::hash(value).map(str::to_owned).ok_or_else(|| shape(method, value))
-}
-
-fn shape(method: &'static str, value: &Value) -> ChainError {
-    ChainError::Shape { method, value: value.to_string().chars().take(100).collect() }
+    fn take_announcement(&mut self, method: &str, result: &Value) {
+        let announced = match method {
+            "chain_newHead" => &mut self.best,
+            "chain_finalizedHead" => &mut self.finalized,
+            _ => return,
+        };
+        let Some(header) = Header::read(result) else { return };
+        announced.highest = announced.highest.max(Some(header.number));
+        announced.header = Some(header);
+    }
 }

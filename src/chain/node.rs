@@ -1,13 +1,17 @@
-//! The actor of one node: connect, ask, wait for a hint or for the next poll, and
-//! begin again after every trouble.
+//! The actor of one node: connect, follow, and begin again after every trouble.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::connection::{ChainError, Connection};
+use super::endpoint::Endpoint;
+use super::error::ChainError;
+use super::fill::Known;
+use super::follow::Memory;
+use super::items::Item;
 use crate::soak::{Observation, Seen};
 
 /// How long a node may take, and how often it is asked.
@@ -17,9 +21,12 @@ pub struct Limits {
     pub connect: Duration,
     /// For the answer to a call.
     pub request: Duration,
-    /// The longest time between two readings. A subscription that died silently is
-    /// no worse than this, and every reading also proves that the connection lives.
+    /// The longest time without a head announced before the node is asked. A
+    /// subscription that died silently is no worse than this, and every reading also
+    /// proves that the connection lives and the node answers: it is our ping.
     pub poll: Duration,
+    /// The time between two readings of what the node runs and how it is.
+    pub identity: Duration,
     /// The first pause before connecting again; it doubles from then on.
     pub first_pause: Duration,
     /// The longest pause before connecting again.
@@ -34,6 +41,7 @@ impl Default for Limits {
             connect: Duration::from_secs(10),
             request: Duration::from_secs(10),
             poll: Duration::from_secs(3),
+            identity: Duration::from_secs(15),
             first_pause: Duration::from_millis(250),
             longest_pause: Duration::from_secs(15),
             healthy: Duration::from_secs(30),
@@ -41,22 +49,47 @@ impl Default for Limits {
     }
 }
 
-/// Watches the node at `url`, the `node`-th of the policy, and sends what it sees to
-/// `observations`, with the time that `now` tells. Ends when nobody receives them any
-/// more.
-pub async fn watch(
-    node: usize,
-    url: String,
-    limits: Limits,
-    now: impl Fn() -> Timestamp,
-    observations: mpsc::Sender<Observation>,
-) {
-    let watcher = Watcher { node, url, limits, now, observations };
+/// A node to watch.
+#[derive(Clone)]
+pub struct Subject {
+    /// Its place in the policy.
+    pub node: usize,
+    /// The way to it.
+    pub endpoint: Endpoint,
+    /// How long it may take.
+    pub limits: Limits,
+    /// What is looked at in its storage.
+    pub items: Arc<[Item]>,
+    /// The last block of which all is known already: what came after it is filled in.
+    pub since: Option<Known>,
+    /// A height that it had finalized in an earlier leg: its hash must still be what
+    /// it was.
+    pub finalized: Option<u64>,
+}
+
+impl Subject {
+    /// The first node, of which nothing is known yet.
+    #[must_use]
+    pub fn at(endpoint: Endpoint, limits: Limits) -> Self {
+        Self { node: 0, endpoint, limits, items: Arc::default(), since: None, finalized: None }
+    }
+}
+
+/// Watches a node and sends what it sees to `observations`, with the time that `now`
+/// tells. Ends when nobody receives them any more.
+pub async fn watch(subject: Subject, now: impl Fn() -> Timestamp, observations: mpsc::Sender<Observation>) {
+    let limits = subject.limits;
+    let teller = Teller { node: subject.node, now, observations };
+    let mut memory = Memory::of(&subject);
     let mut pause = limits.first_pause;
     loop {
         let started = Instant::now();
-        let Err(error) = watcher.one_connection().await else { return };
-        if watcher.send(Seen::Unreachable(error.to_string())).await.is_err() {
+        let error = match memory.follow(&subject, &teller).await {
+            Ok(Unheard) => return,
+            Err(ChainError::Silent(_)) => continue,
+            Err(error) => error,
+        };
+        if teller.tell(Seen::Unreachable(error.to_string())).await.is_err() {
             return;
         }
         pause = if started.elapsed() >= limits.healthy {
@@ -69,64 +102,18 @@ pub async fn watch(
     }
 }
 
-struct Watcher<N> {
+/// Who is told what is seen of a node.
+pub(super) struct Teller<N> {
     node: usize,
-    url: String,
-    limits: Limits,
     now: N,
     observations: mpsc::Sender<Observation>,
 }
 
 /// Nobody receives observations any more.
-struct Unheard;
+pub(super) struct Unheard;
 
-impl<N: Fn() -> Timestamp> Watcher<N> {
-    /// Watches over one connection until it fails. `Ok` when nobody listens.
-    async fn one_connection(&self) -> Result<(), ChainError> {
-        let Limits { connect, request, poll, .. } = self.limits;
-        let mut connection = Connection::open(&self.url, connect, request).await?;
-        let genesis = connection.genesis().await?;
-        if self.send(Seen::Genesis(genesis)).await.is_err() {
-            return Ok(());
-        }
-        // A node that offers no subscription is polled.
-        match connection.subscribe().await {
-            Err(error) if !error.answered() => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        // The sessions that a node imports while it catches up have passed long ago.
-        // They must not count, and so it has no say until it is there.
-        loop {
-            match connection.is_syncing().await {
-                Ok(true) => {
-                    if self.send(Seen::Unreachable("still syncing".to_owned())).await.is_err() {
-                        return Ok(());
-                    }
-                    sleep(poll).await;
-                }
-                Err(error) if !error.answered() => return Err(error),
-                Ok(false) | Err(_) => break,
-            }
-        }
-        loop {
-            let seen = match connection.finalized().await {
-                Ok(head) => Seen::Finalized(head),
-                Err(error) if error.answered() => Seen::Unreachable(error.to_string()),
-                Err(error) => return Err(error),
-            };
-            let failed = matches!(seen, Seen::Unreachable(_));
-            if self.send(seen).await.is_err() {
-                return Ok(());
-            }
-            if failed {
-                // A node that answers with errors is not asked again at every hint.
-                sleep(self.limits.first_pause).await;
-            }
-            connection.hint(poll).await?;
-        }
-    }
-
-    async fn send(&self, seen: Seen) -> Result<(), Unheard> {
+impl<N: Fn() -> Timestamp> Teller<N> {
+    pub(super) async fn tell(&self, seen: Seen) -> Result<(), Unheard> {
         let observation = Observation { at: (self.now)(), node: self.node, seen };
         self.observations.send(observation).await.map_err(|_| Unheard)
     }

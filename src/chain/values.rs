@@ -1,15 +1,14 @@
 //! Values as a node writes them: hashes, numbers in hexadecimal, SCALE.
 
+use jiff::Timestamp;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-/// Storage key of `Session::CurrentIndex`: `twox128("Session") ++ twox128("CurrentIndex")`.
-pub(super) const CURRENT_INDEX: &str = "0xcec5070d609dd3497f72bde07fc96ba072763800a36a99fdfc7c10f6415f6ee6";
+use crate::soak::{self, Hash};
 
 /// A block's hash: `0x` and 64 hexadecimal digits.
-pub(super) fn hash(value: &Value) -> Option<&str> {
-    let text = value.as_str()?;
-    let digits = text.strip_prefix("0x")?;
-    (digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(text)
+pub(super) fn hash(value: &Value) -> Option<Hash> {
+    value.as_str()?.parse().ok()
 }
 
 /// A header's `number`: hexadecimal, with or without leading zeros. Some nodes
@@ -38,6 +37,40 @@ pub(super) fn u32_or_absent(value: &Value) -> Option<u32> {
         }
         _ => None,
     }
+}
+
+/// Bytes in hexadecimal.
+pub(super) fn bytes(value: &Value) -> Option<Vec<u8>> {
+    let digits = value.as_str()?.strip_prefix("0x")?.as_bytes();
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, rest) = digits.as_chunks::<2>();
+    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    if rest.is_empty() { bytes } else { None }
+}
+
+/// A storage item without its bytes: `None` where nothing is there.
+pub(super) fn stored(value: &Value) -> Option<soak::Value> {
+    let bytes = bytes(value)?;
+    let mut first = [0; 8];
+    for (place, byte) in first.iter_mut().zip(&bytes) {
+        *place = *byte;
+    }
+    Some(soak::Value {
+        digest: Hash(Sha256::digest(&bytes).into()),
+        length: bytes.len() as u64,
+        number: (!bytes.is_empty()).then(|| u64::from_le_bytes(first)),
+    })
+}
+
+/// A SCALE `u64` of milliseconds since the Unix epoch. The first block has none.
+pub(super) fn moment(value: &Value) -> Option<Timestamp> {
+    let bytes: [u8; 8] = bytes(value)?.try_into().ok()?;
+    milliseconds(u64::from_le_bytes(bytes))
+}
+
+/// A moment, so many milliseconds after the Unix epoch.
+pub(super) fn milliseconds(milliseconds: u64) -> Option<Timestamp> {
+    Timestamp::from_millisecond(i64::try_from(milliseconds).ok().filter(|time| *time > 0)?).ok()
 }
 
 #[cfg(test)]
@@ -78,6 +111,15 @@ mod tests {
         ] {
             assert_eq!(u32_or_absent(&value), expected, "{value}");
         }
+    }
+
+    #[test]
+    fn stored_values_begin_with_a_number() {
+        let value = |text: &str| stored(&json!(text)).map(|value| (value.length, value.number));
+        assert_eq!(value("0x"), Some((0, None)));
+        assert_eq!(value("0x0102"), Some((2, Some(0x0201))));
+        assert_eq!(value(&format!("0x0500000000000000{}", "ff".repeat(34))), Some((42, Some(5))));
+        assert_eq!((value("0x1"), value("0xgg"), stored(&json!(null))), (None, None, None));
     }
 
     #[test]

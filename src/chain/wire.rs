@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 pub(super) enum Frame {
     /// The answer to the request of this id.
     Answer { id: u64, result: Result<Value, RpcError> },
-    /// A notification of this method.
-    Notification { method: String },
+    /// A notification of this method, and what it tells.
+    Notification { method: String, result: Value },
     /// Valid JSON-RPC that we did not ask for.
     Other,
 }
@@ -37,6 +37,12 @@ pub(super) fn read(text: &str) -> Result<Frame, serde_json::Error> {
         #[serde(default, deserialize_with = "present")]
         result: Option<Value>,
         error: Option<RawError>,
+        params: Option<Params>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Params {
+        result: Value,
     }
     #[derive(Deserialize)]
     struct RawError {
@@ -50,15 +56,22 @@ pub(super) fn read(text: &str) -> Result<Frame, serde_json::Error> {
     }
 
     let raw: Raw = serde_json::from_str(text)?;
-    Ok(match (raw.id.as_ref().and_then(Value::as_u64), raw.method, raw.error, raw.result) {
+    Ok(match (raw.id.as_ref().and_then(id), raw.method, raw.error, raw.result) {
         (Some(id), None, Some(error), _) => {
             let message = error.message.chars().take(200).collect();
             Frame::Answer { id, result: Err(RpcError { code: error.code, message }) }
         }
         (Some(id), None, None, Some(result)) => Frame::Answer { id, result: Ok(result) },
-        (None, Some(method), ..) => Frame::Notification { method },
+        (None, Some(method), ..) => {
+            Frame::Notification { method, result: raw.params.map(|params| params.result).unwrap_or_default() }
+        }
         _ => Frame::Other,
     })
+}
+
+/// The id of an answer. We send numbers; some proxies give them back as text.
+fn id(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
 #[cfg(test)]
@@ -77,6 +90,11 @@ mod tests {
     }
 
     #[test]
+    fn an_id_may_come_back_as_text() {
+        assert_eq!(read(r#"{"id":"3","result":1}"#).unwrap(), Frame::Answer { id: 3, result: Ok(json!(1)) });
+    }
+
+    #[test]
     fn errors_are_told_and_cut() {
         let text =
             format!(r#"{{"id":1,"error":{{"code":4003,"message":"{}","data":[1]}}}}"#, "x".repeat(999));
@@ -86,10 +104,13 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_of_ours_is_no_answer() {
-        let notification = r#"{"jsonrpc":"2.0","method":"chain_finalizedHead","params":{"subscription":7}}"#;
+        let notification = r#"{"jsonrpc":"2.0","method":"chain_finalizedHead","params":{"subscription":7,"result":{"number":"0x1"}}}"#;
         assert_eq!(
             read(notification).unwrap(),
-            Frame::Notification { method: "chain_finalizedHead".to_owned() }
+            Frame::Notification {
+                method: "chain_finalizedHead".to_owned(),
+                result: json!({"number": "0x1"})
+            }
         );
         for text in
             [r#"{"id":null,"error":{"code":-32700}}"#, r#"{"id":"x","result":1}"#, r#"{"id":1}"#, "{}"]

@@ -9,10 +9,9 @@ use tokio::task::JoinHandle;
 
 use crate::cli::Format;
 use crate::exit::Exit;
-use crate::policy::Monitor;
 use crate::report::actions::{Level, markdown, write_outputs, write_summary};
 use crate::report::{inert, inert_json};
-use crate::soak::{Checkpoint, NOT_VERIFIED, Run, State, Verdict};
+use crate::soak::{Checkpoint, Run, State, Terms, Verdict};
 
 use super::announce::write_whole;
 use super::{Context, Failure};
@@ -26,17 +25,26 @@ pub(super) struct CheckpointFile {
 }
 
 impl CheckpointFile {
-    /// Takes the file, unless another soak has left something in it.
-    pub(super) fn take(path: Option<&Path>) -> Result<Self, Failure> {
-        if let Some(path) = path
-            && std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
-        {
-            let message = format!("the checkpoint {} is there already", path.display());
-            return Err(Failure::new(Exit::Invalid, message).help(
-                "this version cannot go on from a checkpoint; move the file away, or name another one",
-            ));
+    /// Takes the file, and what an earlier leg has left in it.
+    pub(super) fn take(path: Option<&Path>) -> Result<(Self, Option<Checkpoint>), Failure> {
+        let file = Self { path: path.map(Path::to_owned), writing: None, outdated: false };
+        let Some(path) = path else { return Ok((file, None)) };
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((file, None)),
+            Err(error) => {
+                let text = format!("cannot read {}", path.display());
+                return Err(Failure::caused(Exit::Invalid, &text, &error));
+            }
+        };
+        if text.is_empty() {
+            return Ok((file, None));
         }
-        Ok(Self { path: path.map(Path::to_owned), writing: None, outdated: false })
+        let checkpoint = Checkpoint::read(&text).map_err(|why| {
+            Failure::new(Exit::Invalid, why.to_string())
+                .help("the file was left as it is; move it away, or name another one, to begin anew")
+        })?;
+        Ok((file, Some(checkpoint)))
     }
 
     /// Has the file written, now or as soon as the write before is done.
@@ -82,17 +90,17 @@ fn write(path: &Path, checkpoint: &Checkpoint) -> io::Result<()> {
 pub(super) fn announce(
     context: &Context,
     run: &Run,
-    policy: &Monitor,
+    terms: &Terms,
     state: &State,
     exit: Exit,
 ) -> Result<(), Failure> {
     let output = &context.output;
     let verdict = state.verdict();
-    let reason = state.reason(policy).to_string();
+    let reason = state.reason(terms).to_string();
     let shown = match context.shared.format {
         Format::Human => output.result(&inert(&format!("{}: {reason}", verdict.word()))),
         Format::Json => {
-            let json = serde_json::to_string_pretty(&Checkpoint::of(run, policy, state))
+            let json = serde_json::to_string_pretty(&Checkpoint::of(run, terms, state))
                 .map_err(|error| Failure::caused(Exit::Internal, "cannot write JSON", &error))?;
             output.json(&json)
         }
@@ -105,23 +113,29 @@ pub(super) fn announce(
             .map_err(|error| Failure::caused(Exit::Internal, "cannot write the step's outputs", &error))?;
     }
     if let Some(path) = context.runner.path("GITHUB_STEP_SUMMARY")
-        && let Err(error) = write_summary(&path, &summary(policy, state))
+        && let Err(error) = write_summary(&path, &summary(terms, state))
     {
         output.log(&format!("cannot write the step's summary: {error}"));
     }
-    if verdict != Verdict::Passed {
-        output.annotate(Level::Error, &format!("soak {}", verdict.word()), &reason);
-    }
+    let (counted, target) = (state.counted(terms), terms.monitor.target_sessions);
+    let (level, title) = match verdict {
+        Verdict::Passed => (Level::Notice, format!("soak passed, {counted} of {target} sessions")),
+        Verdict::Unfinished => (Level::Warning, format!("soak unfinished, {counted} of {target} sessions")),
+        _ => (Level::Error, format!("soak {}", verdict.word())),
+    };
+    output.annotate(level, &title, &reason);
     shown.map_err(|error| Failure::caused(Exit::Internal, "cannot write the result", &error))
 }
 
-fn summary(policy: &Monitor, state: &State) -> String {
+fn summary(terms: &Terms, state: &State) -> String {
     let mut text = format!("### Soak {}\n\n", state.verdict().word());
-    let _ = writeln!(text, "{}\n", markdown(&state.reason(policy).to_string()));
-    let _ = writeln!(text, "- sessions: {} of {}", state.counted(), policy.target_sessions);
+    let _ = writeln!(text, "{}\n", markdown(&state.reason(terms).to_string()));
+    let _ = writeln!(text, "- sessions: {} of {}", state.counted(terms), terms.monitor.target_sessions);
     if let Some(baseline) = state.baseline() {
         let _ = writeln!(text, "- counted from session {}, block {}", baseline.session, baseline.block);
     }
-    let _ = writeln!(text, "- warning: {NOT_VERIFIED}");
+    for warning in state.warnings(terms) {
+        let _ = writeln!(text, "- warning: {}", markdown(&warning));
+    }
     text
 }

@@ -5,13 +5,18 @@ mod check;
 mod deployment;
 pub mod duration;
 mod monitoring;
+mod monitoring_check;
 mod race;
+mod stall;
+mod watching;
 pub mod words;
 
 pub use check::{Problem, Severity, check};
 pub use deployment::{AfterUndo, Collect, Deploy, Host, Jump, Ready, ReadyWhen, Source, Step, Upload, Work};
-pub use monitoring::{Monitor, Node, Quorum, Stall};
+pub use monitoring::{Expect, Monitor, Node, Quorum};
 pub use race::{BothApproved, Branch, OnBranchFailure, Polling, Proof, Rules, Selection};
+pub use stall::{Learn, Stall};
+pub use watching::{Watch, WatchRule};
 
 use serde::{Deserialize, Serialize};
 

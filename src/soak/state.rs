@@ -1,59 +1,29 @@
-//! The fold itself: what is known of each node, what was counted, and the rules
-//! that end a soak.
+//! The fold itself: what a soak knows, and how an event changes it. What ends a soak
+//! is in `judge`.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use super::{Event, Head, Reason, Seen, Verdict};
-use crate::policy::Monitor;
-
-/// A node whose last answer is older than this does not answer. Its adapter asks
-/// more often, and says so itself when a request stays without an answer.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+use super::finalized::Finalized;
+use super::node::Node;
+use super::pulse::{ANSWER_LIMIT, Clock, Pulse};
+use super::sessions::{Mark, Overlong, Session, Sessions};
+use super::watching::Watching;
+use super::{Event, Hash, Identity, Reason, Stop, Terms, Verdict};
 
 /// Where counting began.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
     /// The highest session that a node showed then.
     pub session: u32,
     /// The finalized block in which it showed it.
     pub block: u64,
     /// That block's hash.
-    pub hash: String,
-    /// The chain's first block.
-    pub genesis: String,
-}
-
-/// A session that began after the baseline.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Session {
-    /// Its index. Where the finalized chain skipped over short ones, the list does.
-    pub index: u32,
-    /// The finalized block in which a quorum was first seen in it.
-    pub block: u64,
-    /// When that was.
-    pub started_at: Timestamp,
-    /// How long it took, once the next one was seen to begin.
-    pub duration: Option<Duration>,
-}
-
-/// What is known of one node.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Node {
-    pub(super) head: Option<Head>,
-    pub(super) trouble: Option<String>,
-    genesis: Option<String>,
-    answered_at: Option<Timestamp>,
-    below_baseline: bool,
-}
-
-impl Node {
-    pub(super) fn answers(&self, at: Timestamp) -> bool {
-        self.trouble.is_none()
-            && self.head.is_some()
-            && self.answered_at.is_some_and(|answered| since(answered, at) <= ANSWER_LIMIT)
-    }
+    pub hash: Hash,
+    /// The chain's first block, where a node has told it.
+    pub genesis: Option<Hash>,
 }
 
 /// What an event changed.
@@ -70,228 +40,233 @@ pub enum Step {
     Ended,
 }
 
+/// The clocks, in the order in which they fire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Clocks {
+    /// Without a new best block.
+    pub(super) block: Clock,
+    /// Without a new finalized block.
+    pub(super) finality: Clock,
+    /// Without a new session on the finalized chain.
+    pub(super) session: Clock,
+    /// A node is in a session that no quorum has reached.
+    pub(super) behind: Clock,
+    /// A quorum is below what was final.
+    pub(super) rewound: Clock,
+    /// Without a quorum, at a stretch.
+    pub(super) blind: Clock,
+    /// Without a quorum, altogether.
+    pub(super) blind_total: Clock,
+    /// Watched altogether.
+    pub(super) age: Clock,
+}
+
+/// A time in which the soak was looked after by one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    /// When it began.
+    pub from: Timestamp,
+    /// When it was last told anything.
+    pub to: Timestamp,
+}
+
 /// Everything a soak knows.
 #[derive(Clone, Debug)]
 pub struct State {
     pub(super) nodes: Vec<Node>,
+    pub(super) pulse: Pulse,
     pub(super) at: Option<Timestamp>,
-    baseline: Option<Baseline>,
-    /// The highest session that a quorum has shown.
-    session: u32,
-    sessions: Vec<Session>,
-    /// Watched time without a new session.
-    quiet: Duration,
-    /// When `quiet` passed its limit. A failure needs answers from after that.
-    overdue: Option<Timestamp>,
-    /// Time without a quorum.
-    blind: Duration,
-    genesis: Option<String>,
-    ended: Option<(Verdict, Reason)>,
+    pub(super) genesis: Option<Hash>,
+    pub(super) baseline: Option<Baseline>,
+    /// What a quorum ran at the baseline.
+    pub(super) agreed: Option<Identity>,
+    /// The highest session that a quorum has shown, and the highest that anybody has.
+    pub(super) session: u32,
+    pub(super) furthest: u32,
+    /// The highest finalized block that a quorum has reached.
+    pub(super) reached: u64,
+    pub(super) sessions: Option<Sessions>,
+    /// What a session may take now: the policy's limit, or what was learnt.
+    pub(super) limit: Duration,
+    pub(super) overlong: Option<Overlong>,
+    pub(super) clocks: Clocks,
+    pub(super) finalized: Finalized,
+    pub(super) rules: Vec<Watching>,
+    /// When the target was reached.
+    pub(super) reached_at: Option<Duration>,
+    /// The highest finalized block of the legs before, and since when it is known.
+    pub(super) still: Option<(u64, Timestamp)>,
+    /// Legs before this one.
+    pub(super) legs: Vec<Leg>,
+    pub(super) ended: Option<(Verdict, Reason)>,
+    /// How many nodes answer, have a vote, do not fit; and when that may change
+    /// though nothing is heard.
+    pub(super) answering: usize,
+    pub(super) voting: usize,
+    pub(super) misfits: usize,
+    fresh_until: Duration,
+    began: Option<Timestamp>,
 }
 
 impl State {
     /// A soak that nothing is known of yet.
     #[must_use]
-    pub fn new(policy: &Monitor) -> Self {
+    pub fn new(terms: &Terms) -> Self {
+        let fits = terms.expected.is_nothing();
         Self {
-            nodes: vec![Node::default(); policy.nodes.len()],
+            nodes: vec![Node { fits, ..Node::default() }; terms.monitor.nodes.len()],
+            pulse: Pulse::default(),
             at: None,
-            baseline: None,
-            session: 0,
-            sessions: Vec::new(),
-            quiet: Duration::ZERO,
-            overdue: None,
-            blind: Duration::ZERO,
             genesis: None,
+            baseline: None,
+            agreed: None,
+            session: 0,
+            furthest: 0,
+            reached: 0,
+            sessions: None,
+            limit: terms.monitor.no_session(),
+            overlong: None,
+            clocks: Clocks::default(),
+            finalized: Finalized::default(),
+            rules: vec![Watching::default(); terms.monitor.watches.len()],
+            reached_at: None,
+            still: None,
+            legs: Vec::new(),
             ended: None,
+            answering: 0,
+            voting: 0,
+            misfits: 0,
+            fresh_until: Duration::ZERO,
+            began: None,
         }
     }
 
     /// Takes in one event. After a verdict nothing changes any more.
-    pub fn fold(&mut self, policy: &Monitor, event: Event) -> Step {
+    pub fn fold(&mut self, terms: &Terms, event: Event) -> Step {
         if self.ended.is_some() {
             return Step::Nothing;
         }
-        let at = self.advance_clocks(policy, event.at());
-        let before = (self.counted(), self.baseline.clone());
+        let at = event.at();
+        let before = (self.counted(terms), self.baseline.map(|baseline| baseline.session));
+        self.pass_time(terms, at);
         let end = match event {
-            Event::Observed(observation) => self.observe(observation.node, observation.seen, at),
-            Event::Tick(_) => None,
-            Event::Stop(_, stop) => Some((
-                Verdict::Unfinished,
-                Reason::Stopped { stop, counted: self.counted(), target: policy.target_sessions },
-            )),
+            Event::Observed(observation) => self.observe(terms, observation),
+            Event::Tick(_) => {
+                self.survey(terms);
+                None
+            }
+            Event::Stop(_, stop) => {
+                let (counted, target) = (self.counted(terms), terms.monitor.target_sessions);
+                let halted = if stop == Stop::Looked { self.halted(terms, at) } else { None };
+                halted.or(Some((Verdict::Unfinished, Reason::Stopped { stop, counted, target })))
+            }
         };
-        self.ended = end.or_else(|| self.judge(policy, at));
+        self.ended = end.or_else(|| self.judge(terms, at));
         if self.ended.is_some() {
             Step::Ended
-        } else if self.baseline != before.1 {
+        } else if self.baseline.map(|baseline| baseline.session) != before.1 {
             Step::Baseline
         } else {
-            match self.counted().saturating_sub(before.0) {
+            match self.counted(terms).saturating_sub(before.0) {
                 0 => Step::Nothing,
                 more => Step::Sessions(more),
             }
         }
     }
 
-    /// Adds the time since the last event to the clock that it belongs to. A time
-    /// from before the last event counts as the last event's.
-    fn advance_clocks(&mut self, policy: &Monitor, at: Timestamp) -> Timestamp {
-        let last = self.at.unwrap_or(at);
-        let at = at.max(last);
+    /// Adds the time since the last event to the clocks that it belongs to.
+    fn pass_time(&mut self, terms: &Terms, at: Timestamp) {
         self.at = Some(at);
-        if self.answering(at) >= policy.quorum.of(self.nodes.len()) {
-            self.quiet = self.quiet.saturating_add(since(last, at));
-            if self.quiet >= policy.no_session() {
-                self.overdue.get_or_insert(at);
-            }
-        } else {
-            self.blind = self.blind.saturating_add(since(last, at));
+        self.began.get_or_insert(at);
+        let step = self.pulse.advance(at);
+        let now = self.pulse.now();
+        if now > self.fresh_until {
+            self.recount();
         }
-        at
+        let stall = &terms.monitor.stall;
+        self.clocks.age.run(step, terms.monitor.ready_within, now);
+        if self.is_blind(terms) {
+            self.clocks.blind.run(step, terms.monitor.unmeasured_after, now);
+            let total = terms.monitor.unmeasured_total.unwrap_or(Duration::MAX);
+            self.clocks.blind_total.run(step, total, now);
+        } else if self.baseline.is_some() {
+            self.clocks.block.run(step, stall.no_block, now);
+            self.clocks.finality.run(step, stall.no_finality, now);
+            self.clocks.session.run(step, self.limit, now);
+            if self.furthest > self.session {
+                self.clocks.behind.run(step, self.limit, now);
+            }
+            if self.is_rewound(terms) {
+                self.clocks.rewound.run(step, terms.monitor.rewind_after, now);
+            }
+        }
     }
 
-    fn observe(&mut self, index: usize, seen: Seen, at: Timestamp) -> Option<(Verdict, Reason)> {
-        let highest = self.nodes.iter().filter_map(|node| node.head.as_ref()).map(|head| head.session).max();
-        let node = self.nodes.get_mut(index)?;
-        match seen {
-            Seen::Unreachable(trouble) => node.trouble = Some(trouble),
-            Seen::Genesis(found) => {
-                node.genesis = Some(found.clone());
-                let expected = self.genesis.get_or_insert_with(|| found.clone());
-                if *expected != found {
-                    let expected = expected.clone();
-                    return Some((Verdict::Failed, Reason::AnotherGenesis { node: index, found, expected }));
+    /// Whether fewer nodes than a quorum can be judged by.
+    pub(super) fn is_blind(&self, terms: &Terms) -> bool {
+        let able = if self.baseline.is_some() { self.voting } else { self.answering };
+        able < terms.monitor.quorum_size()
+    }
+
+    /// Counts all nodes anew: those that have not been heard for too long fall silent.
+    pub(super) fn recount(&mut self) {
+        let now = self.pulse.now();
+        (self.answering, self.voting, self.misfits) = (0, 0, 0);
+        self.fresh_until = now.saturating_add(ANSWER_LIMIT);
+        for node in &mut self.nodes {
+            node.answers = node.answers_at(now);
+            node.votes = node.votes_at(now);
+            self.answering += usize::from(node.answers);
+            self.voting += usize::from(node.votes);
+            self.misfits += usize::from(!node.fits && node.identity.is_some());
+            for heard in [node.heard_at, node.head_at].into_iter().flatten() {
+                let until = heard.saturating_add(ANSWER_LIMIT);
+                if until >= now {
+                    self.fresh_until = self.fresh_until.min(until);
                 }
             }
-            Seen::Finalized(head) => {
-                if let Some(baseline) = &mut self.baseline {
-                    // The nodes of the baseline may have been behind. A node that comes
-                    // later and is further than any shows it: what the others do to
-                    // catch up must not count.
-                    if node.head.is_none() && head.session > highest.unwrap_or_default().saturating_add(1) {
-                        baseline.session = head.session;
-                        baseline.block = head.number;
-                        baseline.hash.clone_from(&head.hash);
-                        self.sessions.clear();
-                    }
-                    let below = |head: &Head| head.number < baseline.block || head.session < baseline.session;
-                    let was_above = node.head.as_ref().is_some_and(|earlier| !below(earlier));
-                    node.below_baseline = below(&head) && (was_above || node.below_baseline);
-                }
-                node.trouble = None;
-                node.answered_at = Some(at);
-                node.head = Some(head);
-            }
-        }
-        None
-    }
-
-    /// Applies the rules, the worst first.
-    fn judge(&mut self, policy: &Monitor, at: Timestamp) -> Option<(Verdict, Reason)> {
-        let quorum = policy.quorum.of(self.nodes.len());
-        let answering = self.answering(at);
-        if self.blind >= policy.unmeasured_after && answering < quorum {
-            let trouble = self.nodes.iter().find_map(|node| node.trouble.clone());
-            let limit = policy.unmeasured_after;
-            return Some((Verdict::Unmeasured, Reason::OutOfReach { limit, answering, quorum, trouble }));
-        }
-        if answering < quorum || quorum == 0 {
-            return None;
-        }
-        self.blind = Duration::ZERO;
-        let Some(baseline) = &self.baseline else {
-            self.take_baseline(quorum, at);
-            return None;
-        };
-        let back = self.nodes.iter().filter(|node| node.answers(at) && node.below_baseline);
-        let back: Vec<&Head> = back.filter_map(|node| node.head.as_ref()).collect();
-        if let Some(head) = back.first().filter(|_| back.len() >= quorum) {
-            let reason = Reason::WentBack {
-                number: head.number,
-                session: head.session,
-                baseline_number: baseline.block,
-                baseline_session: baseline.session,
-            };
-            return Some((Verdict::Failed, reason));
-        }
-        self.record(quorum, at);
-        let (counted, target) = (self.counted(), policy.target_sessions);
-        if counted >= target {
-            return Some((Verdict::Passed, Reason::TargetReached { counted, target, quorum }));
-        }
-        let overdue = self.overdue?;
-        let answering = self
-            .nodes
-            .iter()
-            .filter(|node| node.answers(at) && node.answered_at.is_some_and(|answered| answered >= overdue))
-            .count();
-        (answering >= quorum).then(|| {
-            let (session, limit) = (self.session, policy.no_session());
-            (Verdict::Failed, Reason::NoSession { session, limit, counted, answering })
-        })
-    }
-
-    /// The highest session that a node shows now: a quorum has still to reach it.
-    fn take_baseline(&mut self, quorum: usize, at: Timestamp) {
-        let heads = self.heads(at);
-        let reached = heads.get(quorum.saturating_sub(1)).map_or(0, |head| head.session);
-        let baseline = heads.first().map(|head| Baseline {
-            session: head.session,
-            block: head.number,
-            hash: head.hash.clone(),
-            genesis: self.genesis.clone().unwrap_or_default(),
-        });
-        self.baseline = baseline;
-        self.session = reached;
-        self.quiet = Duration::ZERO;
-        self.overdue = None;
-    }
-
-    /// Records the session that a quorum has reached, where it is a new one.
-    fn record(&mut self, quorum: usize, at: Timestamp) {
-        let reached = self.heads(at).get(quorum.saturating_sub(1)).map(|head| (head.session, head.number));
-        let Some((index, block)) = reached.filter(|(index, _)| *index > self.session) else { return };
-        self.session = index;
-        self.quiet = Duration::ZERO;
-        self.overdue = None;
-        if self.counted() > 0 {
-            if let Some(last) = self.sessions.last_mut().filter(|last| last.index + 1 == index) {
-                last.duration = Some(since(last.started_at, at));
-            }
-            self.sessions.push(Session { index, block, started_at: at, duration: None });
         }
     }
 
-    /// The heads of the nodes that answer, the highest session first.
-    fn heads(&self, at: Timestamp) -> Vec<&Head> {
-        let mut heads: Vec<&Head> =
-            self.nodes.iter().filter(|node| node.answers(at)).filter_map(|node| node.head.as_ref()).collect();
-        heads.sort_by_key(|head| std::cmp::Reverse((head.session, head.number)));
-        heads
+    /// Brings the counts up to date with what one node said.
+    pub(super) fn refresh(&mut self, index: usize) {
+        let now = self.pulse.now();
+        let Some(node) = self.nodes.get_mut(index) else { return };
+        let (answers, votes) = (node.answers_at(now), node.votes_at(now));
+        self.answering = self.answering + usize::from(answers) - usize::from(node.answers);
+        self.voting = self.voting + usize::from(votes) - usize::from(node.votes);
+        (node.answers, node.votes) = (answers, votes);
     }
 
-    fn answering(&self, at: Timestamp) -> usize {
-        self.nodes.iter().filter(|node| node.answers(at)).count()
+    /// The highest finalized block that a quorum has now. Once a second is enough,
+    /// as it costs a look at every node.
+    fn survey(&mut self, terms: &Terms) {
+        if let Some(height) = self.height(terms) {
+            self.reached = self.reached.max(height);
+        }
     }
 
-    /// Sessions that have passed since the baseline.
+    /// Sessions that have passed since the baseline, those of the warm-up left out.
     #[must_use]
-    pub fn counted(&self) -> u32 {
-        self.baseline.as_ref().map_or(0, |baseline| self.session.saturating_sub(baseline.session))
+    pub fn counted(&self, terms: &Terms) -> u32 {
+        let from = self.counts_from(terms);
+        from.map_or(0, |from| self.session.saturating_sub(from))
     }
 
-    /// Where counting began, once a quorum has answered.
+    /// The session after which counting begins.
+    pub(super) fn counts_from(&self, terms: &Terms) -> Option<u32> {
+        self.baseline.map(|baseline| baseline.session.saturating_add(terms.monitor.warm_up_sessions))
+    }
+
+    /// Where counting began, once a quorum was ready.
     #[must_use]
     pub fn baseline(&self) -> Option<&Baseline> {
         self.baseline.as_ref()
     }
 
-    /// The sessions that were seen to begin after the baseline.
-    #[must_use]
-    pub fn sessions(&self) -> &[Session] {
-        &self.sessions
+    /// The sessions after the baseline that a quorum has reached.
+    pub fn sessions(&self) -> impl DoubleEndedIterator<Item = Session> + '_ {
+        self.sessions.iter().flat_map(|sessions| sessions.until(self.session))
     }
 
     /// What the soak has come to so far.
@@ -302,18 +277,48 @@ impl State {
 
     /// Why it stands where it stands.
     #[must_use]
-    pub fn reason(&self, policy: &Monitor) -> Reason {
+    pub fn reason(&self, terms: &Terms) -> Reason {
+        let (counted, target) = (self.counted(terms), terms.monitor.target_sessions);
         match (&self.ended, &self.baseline) {
             (Some((_, reason)), _) => reason.clone(),
-            (None, Some(_)) => Reason::Counting { counted: self.counted(), target: policy.target_sessions },
-            (None, None) => Reason::NoBaseline {
-                answering: self.at.map_or(0, |at| self.answering(at)),
-                quorum: policy.quorum.of(self.nodes.len()),
-            },
+            (None, Some(_)) if counted >= target => {
+                Reason::Settling { counted, target, unseen: self.unseen(terms).map(|(_, count)| count).sum() }
+            }
+            (None, Some(_)) => Reason::Counting { counted, target },
+            (None, None) => Reason::NoBaseline { ready: self.voting, quorum: terms.monitor.quorum_size() },
         }
     }
-}
 
-fn since(from: Timestamp, to: Timestamp) -> Duration {
-    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+    /// The rules that have sessions which nobody could check, by their place in the
+    /// policy, with how many.
+    pub fn unseen<'s>(&'s self, terms: &'s Terms) -> impl Iterator<Item = (usize, u32)> + 's {
+        let since = self.counts_from(terms).map(|from| from.saturating_add(1));
+        let rules = self.rules.iter().zip(&terms.monitor.watches).enumerate();
+        rules.filter_map(move |(at, (rule, watch))| {
+            let unseen = rule.tally(watch, since?, self.session).unseen;
+            (unseen > 0).then_some((at, unseen))
+        })
+    }
+
+    /// The rules that were broken, by their place in the policy: in how many sessions,
+    /// and what was said of the first.
+    pub fn broken<'s>(&'s self, terms: &'s Terms) -> impl Iterator<Item = (usize, u32, &'s str)> + 's {
+        let rules = self.rules.iter().zip(&terms.monitor.watches).enumerate();
+        rules.filter_map(|(at, (rule, watch))| {
+            let told = rule.first_break.as_deref()?;
+            Some((at, rule.tally(watch, 1, self.session).broken, told))
+        })
+    }
+
+    /// The legs of the soak, this one included.
+    #[must_use]
+    pub fn legs(&self) -> Vec<Leg> {
+        let this = self.began.zip(self.at).map(|(from, to)| Leg { from, to });
+        self.legs.iter().copied().chain(this).collect()
+    }
+
+    /// The highest block that is known up to the session that a quorum has reached.
+    pub(super) fn tip(&self) -> Option<Mark> {
+        self.sessions.as_ref().map(|sessions| sessions.tip(self.session))
+    }
 }

@@ -192,7 +192,7 @@ impl Subject {
 }
 
 /// How hosts are logged in to.
-struct Setting {
+pub(super) struct Setting {
     key: Option<Secret>,
     known_hosts: String,
     ssh_config: String,
@@ -200,7 +200,7 @@ struct Setting {
 }
 
 impl Setting {
-    fn of(context: &Context, policy: &policy::Deploy) -> Result<Self, Failure> {
+    pub(super) fn of(context: &Context, policy: &policy::Deploy) -> Result<Self, Failure> {
         let runner = &context.runner;
         let key = runner.secret(&policy.private_key_env);
         if key.is_none() && runner.get("SSH_AUTH_SOCK").is_none() {
@@ -223,6 +223,8 @@ impl Setting {
         Ok(Self { key, known_hosts, ssh_config, remote: Remote::new(&policy.state_directory) })
     }
 }
+
+pub(super) use target::of as way_to;
 
 /// What a deployment needs of this machine.
 #[derive(Default)]

@@ -76,8 +76,8 @@ impl Host<'_> {
             ProbeKind::Rpc { port, version_contains, min_peers } => {
                 let connection = self.connection().await.map_err(|error| error.to_string())?;
                 let socket = connection.forward(*port).await.map_err(|error| error.to_string())?;
-                let health =
-                    chain::health(&socket, probe.time_limit).await.map_err(|error| error.to_string())?;
+                let health = chain::health(&socket, *port, probe.time_limit).await;
+                let health = health.map_err(|error| error.to_string())?;
                 judge(&health, version_contains.as_deref(), *min_peers)
             }
         }

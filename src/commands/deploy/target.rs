@@ -9,7 +9,7 @@ use crate::ssh::{Connection, Hop, SshError, Target};
 use super::Setting;
 
 /// The way to a host, and the key to it.
-pub(super) struct Way {
+pub(in crate::commands) struct Way {
     target: Target,
     key: Option<Secret>,
     limit: Duration,
@@ -17,7 +17,7 @@ pub(super) struct Way {
 
 impl Way {
     /// Logs in.
-    pub(super) async fn open(&self) -> Result<Connection, SshError> {
+    pub(in crate::commands) async fn open(&self) -> Result<Connection, SshError> {
         Connection::open(&self.target, self.key.as_ref().map(Secret::expose), self.limit).await
     }
 
@@ -29,7 +29,7 @@ impl Way {
 }
 
 /// The way to `host`.
-pub(super) fn of(host: &Host, policy: &policy::Deploy, setting: &Setting) -> Way {
+pub(in crate::commands) fn of(host: &Host, policy: &policy::Deploy, setting: &Setting) -> Way {
     let jump = |name: &String| {
         policy.jumps.iter().find(|jump| jump.name == *name).map(|jump| Hop {
             name: jump.name.clone(),

@@ -6,7 +6,8 @@ mod steps;
 
 use std::time::Duration;
 
-use super::{Monitor, Policy, Proof, Quorum, Selection};
+use super::monitoring_check::monitoring;
+use super::{Policy, Proof, Selection};
 
 /// How much a problem matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,11 +31,15 @@ pub struct Problem {
     pub help: String,
 }
 
-fn error(key: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> Problem {
+pub(super) fn error(key: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> Problem {
     Problem { severity: Severity::Error, key: key.into(), message: message.into(), help: help.into() }
 }
 
-fn warning(key: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> Problem {
+pub(super) fn warning(
+    key: impl Into<String>,
+    message: impl Into<String>,
+    help: impl Into<String>,
+) -> Problem {
     Problem { severity: Severity::Warning, ..error(key, message, help) }
 }
 
@@ -49,7 +54,7 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
         deployment::deployment(deploy, &mut problems);
     }
     if let Some(monitor) = &policy.monitor {
-        monitoring(monitor, &mut problems);
+        monitoring(monitor, policy.deploy.as_ref(), &mut problems);
     }
     problems
 }
@@ -170,54 +175,6 @@ fn polling(policy: &Policy, problems: &mut Vec<Problem>) {
     }
 }
 
-fn monitoring(monitor: &Monitor, problems: &mut Vec<Problem>) {
-    if monitor.nodes.is_empty() {
-        problems.push(error("monitor.node", "there is no node to ask", "add a [[monitor.node]] with a url"));
-    }
-    if monitor.target_sessions == 0 {
-        problems.push(error(
-            "monitor.target_sessions",
-            "a soak of no sessions shows nothing",
-            "write for example `500`",
-        ));
-    }
-    if monitor.session_length.is_zero() {
-        problems.push(error("monitor.session_length", "a session takes time", "write for example `60s`"));
-    }
-    if monitor.no_session() < monitor.session_length {
-        problems.push(error(
-            "monitor.stall.no_session",
-            "this is shorter than one session, so every soak would fail",
-            "leave it out, or make it longer than `session_length`",
-        ));
-    }
-    if let Quorum::Nodes(nodes) = monitor.quorum
-        && (nodes == 0 || nodes > monitor.nodes.len())
-    {
-        problems.push(error(
-            "monitor.quorum",
-            format!("a quorum of {nodes} cannot be had of {} nodes", monitor.nodes.len()),
-            "write `\"majority\"` or a number of the nodes listed",
-        ));
-    }
-    for (position, node) in monitor.nodes.iter().enumerate() {
-        if !node.url.starts_with("ws://") && !node.url.starts_with("wss://") {
-            problems.push(error(
-                format!("monitor.node.{position}.url"),
-                "this is no WebSocket URL",
-                "write for example `ws://127.0.0.1:9944`",
-            ));
-        }
-        if monitor.nodes[..position].iter().any(|earlier| earlier.url == node.url) {
-            problems.push(error(
-                format!("monitor.node.{position}.url"),
-                "this node is listed twice, and would have two votes",
-                "list each node once",
-            ));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,7 +192,7 @@ mod tests {
     #[test]
     fn every_rule_finds_what_it_is_for() {
         type Break = fn(&mut Policy);
-        let cases: [(Break, &str, Severity); 15] = [
+        let cases: [(Break, &str, Severity); 11] = [
             (|p| p.check = " ".into(), "check", Severity::Error),
             (|p| p.branches.clear(), "branch", Severity::Error),
             (|p| p.branches[1].name = "testnet".into(), "branch.1.name", Severity::Error),
@@ -246,18 +203,6 @@ mod tests {
             (|p| p.polling.interval = Duration::ZERO, "polling.interval", Severity::Error),
             (|p| p.polling.max_interval = Duration::from_secs(1), "polling.max_interval", Severity::Error),
             (|p| p.polling.budget_percent = 0, "polling.budget_percent", Severity::Error),
-            (|p| p.monitor.as_mut().unwrap().quorum = Quorum::Nodes(2), "monitor.quorum", Severity::Error),
-            (|p| p.monitor.as_mut().unwrap().target_sessions = 0, "monitor.target_sessions", Severity::Error),
-            (
-                |p| p.monitor.as_mut().unwrap().nodes[0].url = "http://x".into(),
-                "monitor.node.0.url",
-                Severity::Error,
-            ),
-            (
-                |p| p.monitor.as_mut().unwrap().stall.no_session = Some(Duration::from_secs(1)),
-                "monitor.stall.no_session",
-                Severity::Error,
-            ),
             (
                 |p| {
                     p.selection = Selection::Auto;

@@ -4,38 +4,46 @@
 
 use serde_json::{Value, json};
 
+use super::faults::Course;
+
 /// `Session::CurrentIndex`.
 const CURRENT_INDEX: &str = "0xcec5070d609dd3497f72bde07fc96ba072763800a36a99fdfc7c10f6415f6ee6";
 /// `System::Number`.
 const NUMBER: &str = "0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519aca4983ac";
 /// `Timestamp::Now`.
 const NOW: &str = "0xf0c365c3cf59d671eb72da0e7a4113c49f1f0515f462cdcf84e0f1d6045dfcbb";
+/// `DKG::DKGPublicKey`.
+const DKG_PUBLIC_KEY: &str = "0x20aa99ba01034cdf4a896398c6d91dcf01b26a4776b30cdea1a65356833e6c02";
 
 /// A chain whose blocks follow from their numbers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Blocks {
     /// What tells this chain from another one.
     pub(super) seed: u64,
+    /// From this height on the hashes are those of another chain.
+    pub(super) fork_from: Option<u32>,
     /// How many blocks a session has.
     pub(super) per_session: u32,
-    /// The last session that ever begins.
-    pub(super) stall_after: Option<u32>,
     /// Time of the genesis block, in milliseconds since the Unix epoch.
     pub(super) genesis_ms: u64,
     /// Time from block to block, in milliseconds, at least 1.
     pub(super) block_ms: u64,
+    /// How it goes on.
+    pub(super) course: Course,
 }
 
 impl Blocks {
     /// The session that block `number` belongs to.
     pub(super) fn session(&self, number: u32) -> u32 {
         let session = number / self.per_session;
-        self.stall_after.map_or(session, |last| session.min(last))
+        self.course.stall_after.map_or(session, |last| session.min(last))
     }
 
     /// The hash of block `number`: noise of the seed, and the number at the end.
     pub(super) fn hash(&self, number: u32) -> String {
-        let mut noise = fastrand::Rng::with_seed(self.seed ^ (u64::from(number) << 20));
+        let forked = self.fork_from.is_some_and(|from| number >= from);
+        let mut noise =
+            fastrand::Rng::with_seed(self.seed ^ (u64::from(number) << 20) ^ u64::from(forked) << 60);
         format!("0x{:032x}{:024x}{number:08x}", noise.u128(..), noise.u128(..) >> 32)
     }
 
@@ -46,19 +54,27 @@ impl Blocks {
     }
 
     /// The header of block `number`, as `chain_getHeader` gives it.
-    pub(super) fn header(&self, number: u32) -> Value {
+    pub(super) fn header(&self, number: u32, padded: bool) -> Value {
         let parent = match number.checked_sub(1) {
             Some(parent) => self.hash(parent),
             None => format!("0x{:064x}", 0),
         };
-        let noise = |salt| Self { seed: !self.seed.wrapping_add(salt), ..*self }.hash(number);
+        let noise = |salt| Self { seed: !self.seed.wrapping_add(salt), ..self.clone() }.hash(number);
         let slot = self.time_ms(number) / self.block_ms;
+        let mut logs = vec![format!("0x0661757261{:02x}{}", 0x20, little_endian(&slot.to_le_bytes()))];
+        let begins = number > 0 && self.session(number) != self.session(number - 1);
+        if begins && self.course.rotation_logs {
+            logs.push(format!("0x0457444b47{:02x}{}", 0x10, little_endian(&number.to_le_bytes())));
+        }
+        if self.course.upgrade_at == Some(number) {
+            logs.push("0x08".to_owned());
+        }
         json!({
             "parentHash": parent,
-            "number": format!("{number:#x}"),
+            "number": if padded { format!("{number:#010x}") } else { format!("{number:#x}") },
             "stateRoot": noise(1),
             "extrinsicsRoot": noise(2),
-            "digest": {"logs": [format!("0x0661757261{:02x}{}", 0x20, little_endian(&slot.to_le_bytes()))]},
+            "digest": {"logs": logs},
         })
     }
 
@@ -72,20 +88,37 @@ impl Blocks {
             },
             NUMBER if number > 0 => scale(&number.to_le_bytes()),
             NOW if number > 0 => scale(&self.time_ms(number).to_le_bytes()),
+            DKG_PUBLIC_KEY => {
+                let session = self.session(number);
+                let set = self.course.key_stops_after.map_or(session, |last| session.min(last));
+                let mut bytes = u64::from(set).to_le_bytes().to_vec();
+                bytes.push(33 << 2);
+                bytes.extend(std::iter::repeat_n(u8::try_from(set % 251).unwrap_or_default(), 33));
+                scale(&bytes)
+            }
             _ => Value::Null,
         }
+    }
+
+    /// The runtime's version at block `number`, and the hash of its code.
+    pub(super) fn runtime(&self, number: u32) -> (u32, String) {
+        let version = 1 + u32::from(self.course.upgrade_at.is_some_and(|at| number >= at));
+        (version, format!("0x{version:064x}"))
+    }
+
+    /// Up to which block the chain is final when `best` is its best block: two blocks
+    /// behind, and three where no round of finality ended, so that the next one
+    /// finalizes two blocks at once.
+    pub(super) fn finalized(&self, best: u32) -> u32 {
+        let lag = if best.is_multiple_of(5) { 3 } else { 2 };
+        let every = self.course.finalize_every.max(1);
+        let height = best.saturating_sub(lag) / every * every;
+        self.course.finality_stops_at.map_or(height, |last| height.min(last))
     }
 
     fn time_ms(&self, number: u32) -> u64 {
         self.genesis_ms + u64::from(number) * self.block_ms
     }
-}
-
-/// Up to which block the chain is final when `best` is its best block: two blocks
-/// behind, and three where no round of finality ended, so that the next one
-/// finalizes two blocks at once.
-pub(super) fn finalized(best: u32) -> u32 {
-    best.saturating_sub(if best.is_multiple_of(5) { 3 } else { 2 })
 }
 
 fn scale(bytes: &[u8]) -> Value {
@@ -100,32 +133,43 @@ fn little_endian(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    const BLOCKS: Blocks =
-        Blocks { seed: 7, per_session: 4, stall_after: Some(3), genesis_ms: 1_000, block_ms: 10 };
+    fn blocks() -> Blocks {
+        let course = Course { stall_after: Some(3), ..Course::default() };
+        Blocks { seed: 7, fork_from: None, per_session: 4, genesis_ms: 1_000, block_ms: 10, course }
+    }
 
     #[test]
     fn sessions_stop_where_they_are_told_to() {
-        assert_eq!([0, 3, 4, 15, 16, 99].map(|number| BLOCKS.session(number)), [0, 0, 1, 3, 3, 3]);
-        assert_eq!(BLOCKS.storage(CURRENT_INDEX, 3), Value::Null);
-        assert_eq!(BLOCKS.storage(CURRENT_INDEX, 4), json!("0x01000000"));
+        let blocks = blocks();
+        assert_eq!([0, 3, 4, 15, 16, 99].map(|number| blocks.session(number)), [0, 0, 1, 3, 3, 3]);
+        assert_eq!(blocks.storage(CURRENT_INDEX, 3), Value::Null);
+        assert_eq!(blocks.storage(CURRENT_INDEX, 4), json!("0x01000000"));
     }
 
     #[test]
     fn a_hash_leads_back_to_its_block_alone() {
-        let hash = BLOCKS.hash(12);
+        let blocks = blocks();
+        let hash = blocks.hash(12);
         assert_eq!(hash.len(), 66);
-        assert_eq!(BLOCKS.number_of(&hash, 12), Some(12));
-        assert_eq!(BLOCKS.number_of(&hash, 11), None, "not yet a block");
-        assert_eq!(Blocks { seed: 8, ..BLOCKS }.number_of(&hash, 12), None, "of another chain");
-        assert_eq!(BLOCKS.header(12)["parentHash"], json!(BLOCKS.hash(11)));
-        assert_eq!(BLOCKS.header(12)["number"], json!("0xc"));
+        assert_eq!(blocks.number_of(&hash, 12), Some(12));
+        assert_eq!(blocks.number_of(&hash, 11), None, "not yet a block");
+        assert_eq!(Blocks { seed: 8, ..blocks.clone() }.number_of(&hash, 12), None, "of another chain");
+        assert_eq!(Blocks { fork_from: Some(12), ..blocks.clone() }.number_of(&hash, 12), None, "of a fork");
+        assert_eq!(blocks.header(12, false)["parentHash"], json!(blocks.hash(11)));
+        assert_eq!(blocks.header(12, false)["number"], json!("0xc"));
+        assert_eq!(blocks.header(12, true)["number"], json!("0x0000000c"));
     }
 
     #[test]
     fn finality_lags_and_skips_but_never_goes_back() {
-        let heads: Vec<u32> = (0..100).map(finalized).collect();
+        let mut blocks = blocks();
+        let heads: Vec<u32> = (0..100).map(|best| blocks.finalized(best)).collect();
         assert!(heads.is_sorted());
-        assert!((10..100).all(|best| matches!(best - finalized(best), 2 | 3)));
+        assert!((10..100).all(|best| matches!(best - blocks.finalized(best), 2 | 3)));
         assert!(heads.windows(2).any(|pair| pair[1] - pair[0] == 2));
+        blocks.course.finalize_every = 50;
+        assert_eq!([51, 52, 101, 102].map(|best| blocks.finalized(best)), [0, 50, 50, 100]);
+        blocks.course.finality_stops_at = Some(60);
+        assert_eq!(blocks.finalized(200), 60);
     }
 }

@@ -1,23 +1,23 @@
 //! A dev chain in this process: JSON-RPC over WebSocket on loopback, with the real
-//! method names, storage keys and SCALE values of a Substrate node, and sessions
-//! that take milliseconds.
+//! method names, storage keys and SCALE values of a Substrate node, sessions that
+//! take milliseconds, and everything that can go wrong with it.
 
 mod blocks;
+mod faults;
 mod rpc;
+mod server;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
-use tokio_tungstenite::tungstenite::Message;
 
-use blocks::{Blocks, finalized};
-use rpc::Client;
+use blocks::Blocks;
+pub use faults::{Conduct, Course, Fault};
 
 /// How the dev chain behaves.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct DevChainOptions {
     pub version: String,
     /// Two chains of one seed have the same genesis hash.
     pub seed: u64,
+    /// How many nodes it has.
+    pub nodes: usize,
 }
 
 impl Default for DevChainOptions {
@@ -42,51 +44,76 @@ impl Default for DevChainOptions {
             stall_after: None,
             version: "0.1.0-00000000000".to_owned(),
             seed: fastrand::u64(..),
+            nodes: 1,
         }
     }
+}
+
+/// What all nodes of a chain see.
+#[derive(Clone, Debug)]
+struct World {
+    blocks: Blocks,
+    best: u32,
 }
 
 /// A running dev chain. It stops when this value is dropped.
 #[derive(Debug)]
 pub struct DevChain {
-    address: SocketAddr,
+    nodes: Vec<(SocketAddr, watch::Sender<Conduct>)>,
+    world: watch::Sender<World>,
     sessions: watch::Receiver<u32>,
-    task: JoinHandle<()>,
+    /// Dropped with the chain, which ends its tasks.
+    _tasks: JoinSet<()>,
 }
 
 impl DevChain {
-    /// Starts a chain at its genesis block, on a free port of 127.0.0.1.
+    /// Starts a chain at its genesis block, each node on a free port of 127.0.0.1.
     ///
     /// # Errors
     ///
     /// When no port can be had.
     pub async fn start(options: DevChainOptions) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
         let per_session = options.blocks_per_session.max(1);
         let block_time = (options.session / per_session).max(Duration::from_millis(1));
         let blocks = Blocks {
             seed: options.seed,
+            fork_from: None,
             per_session,
-            stall_after: options.stall_after,
             genesis_ms: u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default(),
             block_ms: u64::try_from(block_time.as_millis()).unwrap_or(u64::MAX),
+            course: Course { stall_after: options.stall_after, ..Course::default() },
         };
+        let (world, seen) = watch::channel(World { blocks, best: 0 });
         let (sessions_sender, sessions) = watch::channel(0);
-        let task = tokio::spawn(run(listener, blocks, block_time, options.version, sessions_sender));
-        Ok(Self { address, sessions, task })
+        let mut tasks = JoinSet::new();
+        let mut nodes = Vec::new();
+        for _ in 0..options.nodes.max(1) {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+            let address = listener.local_addr()?;
+            let conduct = Conduct { version: options.version.clone(), ..Conduct::default() };
+            let (sender, conduct) = watch::channel(conduct);
+            nodes.push((address, sender));
+            tasks.spawn(server::run(listener, seen.clone(), conduct));
+        }
+        tasks.spawn(run(world.clone(), block_time, sessions_sender));
+        Ok(Self { nodes, world, sessions, _tasks: tasks })
     }
 
-    /// The node's WebSocket URL.
+    /// The first node's WebSocket URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("ws://{}", self.address)
+        self.urls().next().unwrap_or_default()
     }
 
-    /// The node's port on 127.0.0.1.
+    /// The nodes' WebSocket URLs.
+    pub fn urls(&self) -> impl Iterator<Item = String> + '_ {
+        self.nodes.iter().map(|(address, _)| format!("ws://{address}"))
+    }
+
+    /// The first node's port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.nodes.first().map_or(0, |(address, _)| address.port())
     }
 
     /// The session index on the finalized chain, as it goes.
@@ -94,74 +121,46 @@ impl DevChain {
     pub fn sessions(&self) -> watch::Receiver<u32> {
         self.sessions.clone()
     }
-}
 
-impl Drop for DevChain {
-    fn drop(&mut self) {
-        self.task.abort();
+    /// Changes how the chain goes on; told its best block.
+    pub fn change(&self, change: impl FnOnce(&mut Course, u32)) {
+        self.world.send_modify(|world| change(&mut world.blocks.course, world.best));
+    }
+
+    /// Starts the chain again at its genesis block, with new blocks.
+    pub fn reset(&self) {
+        self.world.send_modify(|world| {
+            world.best = 0;
+            world.blocks.fork_from = Some(1);
+        });
+    }
+
+    /// Changes how a node behaves.
+    pub fn change_node(&self, node: usize, change: impl FnOnce(&mut Conduct)) {
+        if let Some((_, conduct)) = self.nodes.get(node) {
+            conduct.send_modify(change);
+        }
     }
 }
 
-/// Makes blocks and serves clients until it is aborted.
-async fn run(
-    listener: TcpListener,
-    blocks: Blocks,
-    block_time: Duration,
-    version: String,
-    sessions: watch::Sender<u32>,
-) {
-    let (best, _) = watch::channel(0_u32);
-    let mut clients = JoinSet::new();
+/// Makes blocks until it is aborted.
+async fn run(world: watch::Sender<World>, block_time: Duration, sessions: watch::Sender<u32>) {
     let mut ticks = interval_at(Instant::now() + block_time, block_time);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     loop {
-        tokio::select! {
-            _ = ticks.tick() => {
-                best.send_modify(|number| *number = number.saturating_add(1));
-                let session = blocks.session(finalized(*best.borrow()));
-                sessions.send_if_modified(|current| std::mem::replace(current, session) != session);
+        ticks.tick().await;
+        world.send_modify(|world| {
+            let course = &world.blocks.course;
+            if course.reorganizes && world.best % 7 == 3 && fastrand::bool() {
+                world.best -= 1;
+            } else if !course.blocks_stop {
+                world.best = world.best.saturating_add(1);
             }
-            Ok((stream, _)) = listener.accept() => {
-                clients.spawn(serve(stream, Client::new(blocks, version.clone()), best.subscribe()));
-            }
-            Some(_) = clients.join_next() => {}
-        }
-    }
-}
-
-/// Serves one client until it leaves.
-async fn serve(stream: TcpStream, mut client: Client, mut best: watch::Receiver<u32>) {
-    // A node sends its small frames at once, and so must we.
-    let _ = stream.set_nodelay(true);
-    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
-    loop {
-        let frames = tokio::select! {
-            received = socket.next() => match received {
-                Some(Ok(Message::Text(text))) => {
-                    let number = *best.borrow();
-                    // A subscription's answer comes before its first notification.
-                    let mut frames = vec![client.answer(&text, number)];
-                    frames.append(&mut client.notifications(number));
-                    frames
-                }
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-                Some(Ok(_)) => continue,
-            },
-            changed = best.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-                let number = *best.borrow_and_update();
-                client.notifications(number)
-            }
+        });
+        let session = {
+            let world = world.borrow();
+            world.blocks.session(world.blocks.finalized(world.best))
         };
-        for frame in frames {
-            if socket.feed(Message::text(frame)).await.is_err() {
-                return;
-            }
-        }
-        if socket.flush().await.is_err() {
-            return;
-        }
+        sessions.send_if_modified(|current| std::mem::replace(current, session) != session);
     }
 }

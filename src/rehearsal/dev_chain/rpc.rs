@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::blocks::{Blocks, finalized};
+use super::blocks::Blocks;
+use super::faults::{Conduct, Fault};
+
+/// `:code`.
+const CODE: &str = "0x3a636f6465";
 
 const METHODS: &[&str] = &[
     "chain_getBlockHash",
@@ -17,7 +21,9 @@ const METHODS: &[&str] = &[
     "chain_unsubscribeNewHeads",
     "rpc_methods",
     "state_getRuntimeVersion",
+    "state_getKeysPaged",
     "state_getStorage",
+    "state_getStorageHash",
     "state_queryStorageAt",
     "state_subscribeStorage",
     "state_unsubscribeStorage",
@@ -39,21 +45,32 @@ enum Subscription {
 /// One client's connection, without its socket: requests in, frames out.
 #[derive(Debug)]
 pub(super) struct Client {
-    blocks: Blocks,
-    version: String,
     subscriptions: BTreeMap<String, Subscription>,
     identifiers: fastrand::Rng,
+}
+
+/// What a node sees of the chain.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    pub(super) blocks: Blocks,
+    pub(super) best: u32,
+}
+
+impl View {
+    fn finalized(&self) -> u32 {
+        self.blocks.finalized(self.best)
+    }
 }
 
 struct RpcError(i64, String);
 
 impl Client {
-    pub(super) fn new(blocks: Blocks, version: String) -> Self {
-        Self { blocks, version, subscriptions: BTreeMap::new(), identifiers: fastrand::Rng::new() }
+    pub(super) fn new() -> Self {
+        Self { subscriptions: BTreeMap::new(), identifiers: fastrand::Rng::new() }
     }
 
-    /// The answer to one text frame, when `best` is the best block.
-    pub(super) fn answer(&mut self, text: &str, best: u32) -> String {
+    /// The answer to one text frame of a node that sees this, and behaves like that.
+    pub(super) fn answer(&mut self, text: &str, view: &View, conduct: &Conduct) -> String {
         let Ok(request) = serde_json::from_str::<Value>(text) else {
             return frame(&Value::Null, Err(RpcError(-32700, "Parse error".to_owned())));
         };
@@ -62,24 +79,29 @@ impl Client {
             return frame(&id, Err(RpcError(-32600, "Invalid request".to_owned())));
         };
         let none = Vec::new();
-        frame(&id, self.call(method, request["params"].as_array().unwrap_or(&none), best))
+        frame(&id, self.call(method, request["params"].as_array().unwrap_or(&none), view, conduct))
     }
 
-    fn call(&mut self, method: &str, params: &[Value], best: u32) -> Result<Value, RpcError> {
-        let blocks = self.blocks;
+    fn call(
+        &mut self,
+        method: &str,
+        params: &[Value],
+        view: &View,
+        conduct: &Conduct,
+    ) -> Result<Value, RpcError> {
+        let (blocks, best) = (&view.blocks, view.best);
+        let padded = conduct.like_chopsticks;
         Ok(match method {
             "chain_getBlockHash" => match params.first() {
                 None | Some(Value::Null) => json!(blocks.hash(best)),
-                Some(Value::Array(numbers)) => {
-                    numbers.iter().map(|number| self.hash_at(number, best)).collect()
-                }
-                Some(number) => self.hash_at(number, best),
+                Some(Value::Array(numbers)) => numbers.iter().map(|number| hash_at(number, view)).collect(),
+                Some(number) => hash_at(number, view),
             },
-            "chain_getFinalizedHead" => json!(blocks.hash(finalized(best))),
+            "chain_getFinalizedHead" => json!(blocks.hash(view.finalized())),
             "chain_getHeader" => match params.first().and_then(Value::as_str) {
-                None => blocks.header(best),
+                None => blocks.header(best, padded),
                 Some(hash) => {
-                    blocks.number_of(hash, best).map_or(Value::Null, |number| blocks.header(number))
+                    blocks.number_of(hash, best).map_or(Value::Null, |number| blocks.header(number, padded))
                 }
             },
             "chain_subscribeNewHeads" => self.subscribe(Subscription::NewHeads { next: best }),
@@ -93,47 +115,67 @@ impl Client {
             }
             "state_getStorage" => {
                 let key = params.first().and_then(Value::as_str).ok_or_else(no_more_params)?;
-                blocks.storage(key, self.block_at(params.get(1), best)?)
+                blocks.storage(key, block_at(params.get(1), view)?)
+            }
+            "state_getStorageHash" => {
+                let number = block_at(params.get(1), view)?;
+                if params.first() == Some(&json!(CODE)) {
+                    json!(blocks.runtime(number).1)
+                } else {
+                    Value::Null
+                }
+            }
+            "state_getKeysPaged" => {
+                block_at(params.get(3), view)?;
+                json!([])
             }
             "state_queryStorageAt" => {
-                let number = self.block_at(params.get(1), best)?;
-                json!([self.change_set(&keys(params.first())?, number)])
+                let number = block_at(params.get(1), view)?;
+                json!([change_set(&keys(params.first())?, number, blocks)])
             }
             "state_getRuntimeVersion" => json!({
-                "specName": "dev-chain", "implName": "dev-chain", "authoringVersion": 1, "specVersion": 1,
+                "specName": "dev-chain", "implName": "dev-chain", "authoringVersion": 1,
+                "specVersion": blocks.runtime(block_at(params.first(), view)?).0,
                 "implVersion": 1, "apis": [], "transactionVersion": 1, "stateVersion": 1,
             }),
-            "system_health" => json!({"peers": 0, "isSyncing": false, "shouldHavePeers": false}),
+            "system_health" => json!({"peers": 0, "isSyncing": conduct.syncing, "shouldHavePeers": false}),
             "system_chain" => json!("Dev chain of the rehearsal"),
             "system_name" => json!("dev-chain"),
             "system_properties" => json!({"ss58Format": 42, "tokenDecimals": 18, "tokenSymbol": "DEV"}),
-            "system_version" => json!(self.version),
+            "system_version" => json!(conduct.version),
             "rpc_methods" => json!({"methods": METHODS}),
             _ => return Err(RpcError(-32601, "Method not found".to_owned())),
         })
     }
 
-    /// The notifications that are due when `best` is the best block.
-    pub(super) fn notifications(&mut self, best: u32) -> Vec<String> {
+    /// The notifications that are due when a node sees this.
+    pub(super) fn notifications(&mut self, view: &View, conduct: &Conduct) -> Vec<String> {
         let mut due = Vec::new();
-        let mut subscriptions = std::mem::take(&mut self.subscriptions);
-        for (id, subscription) in &mut subscriptions {
+        if conduct.fault == Some(Fault::SilentSubscriptions) {
+            return due;
+        }
+        let (blocks, best) = (&view.blocks, view.best);
+        let header = |number| blocks.header(number, conduct.like_chopsticks);
+        for (id, subscription) in &mut self.subscriptions {
             match subscription {
                 Subscription::NewHeads { next } => {
-                    for number in *next..=best {
-                        due.push(notification("chain_newHead", id, &self.blocks.header(number)));
+                    // After a reset or a reorganization it goes on from below.
+                    for number in (*next).min(best)..=best {
+                        if *next != best + 1 {
+                            due.push(notification("chain_newHead", id, &header(number)));
+                        }
                     }
                     *next = best + 1;
                 }
                 Subscription::FinalizedHeads { last } => {
-                    let head = finalized(best);
+                    let head = view.finalized();
                     if *last != Some(head) {
-                        due.push(notification("chain_finalizedHead", id, &self.blocks.header(head)));
+                        due.push(notification("chain_finalizedHead", id, &header(head)));
                         *last = Some(head);
                     }
                 }
                 Subscription::Storage { keys, last } => {
-                    let change_set = self.change_set(keys, best);
+                    let change_set = change_set(keys, best, blocks);
                     if last.as_ref() != Some(&change_set["changes"]) {
                         due.push(notification("state_storage", id, &change_set));
                         *last = Some(change_set["changes"].clone());
@@ -141,7 +183,6 @@ impl Client {
                 }
             }
         }
-        self.subscriptions = subscriptions;
         due
     }
 
@@ -150,25 +191,32 @@ impl Client {
         self.subscriptions.insert(id.clone(), subscription);
         Value::String(id)
     }
+}
 
-    fn hash_at(&self, number: &Value, best: u32) -> Value {
-        let number = number.as_u64().and_then(|number| u32::try_from(number).ok());
-        number.filter(|number| *number <= best).map_or(Value::Null, |number| json!(self.blocks.hash(number)))
-    }
+fn hash_at(number: &Value, view: &View) -> Value {
+    let number = number.as_u64().and_then(|number| u32::try_from(number).ok());
+    let known = number.filter(|number| *number <= view.best);
+    known.map_or(Value::Null, |number| json!(view.blocks.hash(number)))
+}
 
-    fn block_at(&self, hash: Option<&Value>, best: u32) -> Result<u32, RpcError> {
-        let Some(hash) = hash.and_then(Value::as_str) else { return Ok(best) };
-        self.blocks.number_of(hash, best).ok_or_else(|| {
-            let text = "Client error: UnknownBlock: Header was not found in the database";
-            RpcError(4003, format!("{text}: {hash}"))
-        })
+/// The block with this hash, as long as its state is kept.
+fn block_at(hash: Option<&Value>, view: &View) -> Result<u32, RpcError> {
+    let Some(hash) = hash.and_then(Value::as_str) else { return Ok(view.best) };
+    let unknown = |what| RpcError(4003, format!("Client error: UnknownBlock: {what} {hash}"));
+    let number = view
+        .blocks
+        .number_of(hash, view.best)
+        .ok_or_else(|| unknown("Header was not found in the database:"))?;
+    let keep = view.blocks.course.keep_state;
+    if keep.is_some_and(|keep| number < view.finalized().saturating_sub(keep)) {
+        return Err(unknown("State already discarded for"));
     }
+    Ok(number)
+}
 
-    fn change_set(&self, keys: &[String], number: u32) -> Value {
-        let changes: Vec<Value> =
-            keys.iter().map(|key| json!([key, self.blocks.storage(key, number)])).collect();
-        json!({"block": self.blocks.hash(number), "changes": changes})
-    }
+fn change_set(keys: &[String], number: u32, blocks: &Blocks) -> Value {
+    let changes: Vec<Value> = keys.iter().map(|key| json!([key, blocks.storage(key, number)])).collect();
+    json!({"block": blocks.hash(number), "changes": changes})
 }
 
 fn keys(param: Option<&Value>) -> Result<Vec<String>, RpcError> {

@@ -1,0 +1,15 @@
+//! The chain adapter and `race monitor`, against the dev chain, against answers that
+//! real nodes gave, and against nodes that fail.
+
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail loudly")]
+#![expect(unreachable_pub, reason = "nobody links against a test")]
+
+mod adapter;
+mod failures;
+mod faults;
+mod race;
+mod reach;
+mod resume;
+#[path = "../sshd/mod.rs"]
+mod sshd;
+mod support;

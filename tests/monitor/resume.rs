@@ -1,0 +1,192 @@
+//! A soak that is cut into legs: stopped, killed, gone on with elsewhere.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+use testnet_deployer::rehearsal::dev_chain::{DevChain, DevChainOptions};
+use tokio::time::timeout;
+
+use crate::support::{PATIENCE, assert_exact, code, ended, race, race_with, soak_json, soak_json_if_any};
+
+#[tokio::test]
+async fn legs_add_up_to_exactly_the_target_on_other_machines() {
+    let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
+    let machines = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for leg in 0.. {
+        let [here, there] = [0, 1].map(|machine| machines[(leg + machine) % 2].path());
+        let mut command = race(here, &[&chain], "target_sessions = 60\n");
+        command.args(["--max-runtime", "700ms"]);
+        let output = ended(command).await;
+        let soak = soak_json(here);
+        if output.status.code() == Some(0) {
+            assert_exact(&soak, 60);
+            assert!(leg >= 2 && soak["legs"].as_array().unwrap().len() == leg + 1, "{soak}");
+            break;
+        }
+        code(&output, 22);
+        assert_eq!(soak["reason"]["code"], "max-runtime", "{soak}");
+        std::fs::copy(here.join("soak.json"), there.join("soak.json")).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_nothing_is_lost_and_nothing_counted_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = DevChainOptions { session: Duration::from_millis(60), ..DevChainOptions::default() };
+    let chain = DevChain::start(options).await.unwrap();
+    let target = 400;
+    let mut kills = 0_u32;
+    loop {
+        let mut child =
+            race(directory.path(), &[&chain], &format!("target_sessions = {target}\n")).spawn().unwrap();
+        let moment = Duration::from_millis(fastrand::u64(0..150));
+        match timeout(moment, child.wait()).await {
+            Err(_) => {
+                child.kill().await.unwrap();
+                kills += 1;
+            }
+            Ok(status) => {
+                assert_eq!(status.unwrap().code(), Some(0), "{:?}", soak_json_if_any(directory.path()));
+                break;
+            }
+        }
+        if let Some(soak) = soak_json_if_any(directory.path()) {
+            assert_exact(&soak, 0);
+        }
+    }
+    eprintln!("killed {kills} times");
+    assert!(kills >= 50, "{kills}");
+    assert_exact(&soak_json(directory.path()), target);
+}
+
+#[tokio::test]
+async fn a_look_fills_in_what_happened_since() {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
+    let mut sessions = chain.sessions();
+    let mut looks = 0;
+    loop {
+        let mut command = race(directory.path(), &[&chain], "target_sessions = 100\n");
+        command.arg("--once");
+        let output = ended(command).await;
+        looks += 1;
+        if output.status.code() == Some(0) {
+            break;
+        }
+        code(&output, 22);
+        assert_eq!(soak_json(directory.path())["reason"]["code"], "stopped");
+        let next = *sessions.borrow() + 30;
+        timeout(PATIENCE, sessions.wait_for(|session| *session >= next)).await.unwrap().unwrap();
+    }
+    assert!((3..8).contains(&looks), "{looks}");
+    assert_exact(&soak_json(directory.path()), 100);
+}
+
+#[tokio::test]
+async fn looks_at_a_chain_that_stands_still_end_in_a_failure() {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
+    let mut looks = 0;
+    loop {
+        let mut command = race(directory.path(), &[&chain], "stall.no_finality = \"2s\"\n");
+        command.arg("--once");
+        let output = ended(command).await;
+        looks += 1;
+        if output.status.code() == Some(20) {
+            break;
+        }
+        code(&output, 22);
+        chain.change(|course, _| course.blocks_stop = true);
+        assert!(looks < 50);
+    }
+    assert!(looks >= 2);
+    assert_eq!(soak_json(directory.path())["reason"]["code"], "no-finality");
+}
+
+#[tokio::test]
+async fn where_the_state_is_gone_headers_tell_where_sessions_began() {
+    for logs in [true, false] {
+        let directory = tempfile::tempdir().unwrap();
+        let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
+        chain.change(|course, _| {
+            course.keep_state = Some(48);
+            course.rotation_logs = logs;
+        });
+        let look = || {
+            let mut command = race(directory.path(), &[&chain], "");
+            command.arg("--once");
+            ended(command)
+        };
+        code(&look().await, 22);
+        let mut sessions = chain.sessions();
+        let next = *sessions.borrow() + 30;
+        timeout(PATIENCE, sessions.wait_for(|session| *session >= next)).await.unwrap().unwrap();
+        code(&look().await, 22);
+        let soak = soak_json(directory.path());
+        if logs {
+            assert_exact(&soak, 30);
+        } else {
+            let sessions = soak["sessions"].as_array().unwrap();
+            assert!(soak["counted"].as_u64().unwrap() >= 30, "counted all the same");
+            assert!(sessions.iter().any(|session| session["exact"] == json!(false)), "{soak}");
+            assert_eq!(sessions.last().unwrap()["exact"], json!(true), "{soak}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_soak_that_has_passed_says_so_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
+    code(&ended(race(directory.path(), &[&chain], "target_sessions = 5\n")).await, 0);
+    let file = directory.path().join("soak.json");
+    let written = std::fs::read(&file).unwrap();
+    let text = code(&ended(race(directory.path(), &[&chain], "target_sessions = 5\n")).await, 0);
+    assert!(text.contains("target 5"), "{text}");
+    assert_eq!(std::fs::read(&file).unwrap(), written);
+}
+
+#[tokio::test]
+async fn what_belongs_elsewhere_is_refused_and_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
+    let mut command = race(directory.path(), &[&chain], "target_sessions = 5000\n");
+    command.args(["--max-runtime", "500ms"]);
+    code(&ended(command).await, 22);
+    let file = directory.path().join("soak.json");
+    let written = std::fs::read_to_string(&file).unwrap();
+    let untouched = |path: &Path, text: &str| assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+
+    let text = code(&ended(race(directory.path(), &[&chain], "target_sessions = 4\n")).await, 2);
+    assert!(text.contains("belongs to another policy"), "{text}");
+    untouched(&file, &written);
+
+    let mut command = race(directory.path(), &[&chain], "target_sessions = 5000\n");
+    command.env("GITHUB_SHA", "d".repeat(40));
+    let text = code(&ended(command).await, 2);
+    assert!(text.contains("belongs to another commit"), "{text}");
+    untouched(&file, &written);
+
+    for damaged in ["{", "{}", r#"{"schema": "race.soak/2"}"#] {
+        std::fs::write(&file, damaged).unwrap();
+        code(&ended(race(directory.path(), &[&chain], "target_sessions = 5000\n")).await, 2);
+        untouched(&file, damaged);
+    }
+
+    std::fs::write(&file, &written).unwrap();
+    let other = DevChain::start(DevChainOptions::default()).await.unwrap();
+    let text = code(&ended(race(directory.path(), &[&other], "target_sessions = 5000\n")).await, 20);
+    assert_eq!(soak_json(directory.path())["reason"]["code"], "another-genesis", "{text}");
+}
+
+#[tokio::test]
+async fn the_clocks_are_explained() {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
+    let mut command = race_with(directory.path(), &chain, "");
+    command.arg("--explain");
+    let text = code(&ended(command).await, 0);
+    assert!(text.contains("quorum: 1 of 1"), "{text}");
+    assert!(soak_json_if_any(directory.path()).is_none());
+}
