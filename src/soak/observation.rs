@@ -159,6 +159,8 @@ pub enum Stop {
     Terminated,
     /// Nobody: it was to look once (`--once`), and has.
     Looked,
+    /// Another deployment, which has the testnet now: what runs is not known any more.
+    LeaseLost,
 }
 
 /// What the fold is told.

@@ -192,6 +192,7 @@ impl Stop {
             Self::Interrupted => "SIGINT",
             Self::Terminated => "SIGTERM",
             Self::Looked => "--once",
+            Self::LeaseLost => "another deployment, which has the testnet now,",
         }
     }
 }

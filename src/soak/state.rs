@@ -158,7 +158,8 @@ impl State {
             Event::Stop(_, stop) => {
                 let (counted, target) = (self.counted(terms), terms.monitor.target_sessions);
                 let halted = if stop == Stop::Looked { self.halted(terms, at) } else { None };
-                halted.or(Some((Verdict::Unfinished, Reason::Stopped { stop, counted, target })))
+                let verdict = if stop == Stop::LeaseLost { Verdict::Unmeasured } else { Verdict::Unfinished };
+                halted.or(Some((verdict, Reason::Stopped { stop, counted, target })))
             }
         };
         self.ended = end.or_else(|| self.judge(terms, at));

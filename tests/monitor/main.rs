@@ -7,6 +7,7 @@
 mod adapter;
 mod failures;
 mod faults;
+mod lease;
 mod race;
 mod reach;
 mod resume;

@@ -15,6 +15,7 @@ mod release;
 mod report;
 mod source;
 mod target;
+mod tenancy;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -225,6 +226,7 @@ impl Setting {
 }
 
 pub(super) use target::of as way_to;
+pub(super) use tenancy::Tenancy;
 
 /// What a deployment needs of this machine.
 #[derive(Default)]

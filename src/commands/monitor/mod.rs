@@ -3,6 +3,7 @@
 mod reach;
 mod voice;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use crate::soak::{
 };
 
 use super::change::event_of;
+use super::deploy::Tenancy;
 use super::observe::Clock;
 use super::soaking::{CheckpointFile, announce};
 use super::{Context, Failure, Signal, Signals};
@@ -72,6 +74,7 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
         announce(context, &run, &terms, &state, exit)?;
         return Ok(exit);
     }
+    let tenancy = settings.policy.deploy.as_ref().and_then(|deploy| Tenancy::of(context, deploy));
     let endpoints = reach::endpoints(context, &terms.monitor, settings.policy.deploy.as_ref())?;
     let run = checkpoint.as_ref().map_or(run, |checkpoint| checkpoint.run.clone());
     let mut soaking = Soaking {
@@ -105,6 +108,7 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut look = arguments.once.then(|| Look::new(soaking.terms.monitor.nodes.len()));
     let mut stopped_by = None;
+    let mut lease_lost = pin!(lease_lost(tenancy.as_ref()));
     loop {
         let until = look.as_ref().map(|look| look.until);
         let event = tokio::select! {
@@ -112,6 +116,10 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
             signal = signals.next() => {
                 stopped_by = Some(signal);
                 Event::Stop(clock.now(), stop(signal))
+            }
+            holder = &mut lease_lost => {
+                soaking.voice.say(&holder);
+                Event::Stop(clock.now(), Stop::LeaseLost)
             }
             _ = ticks.tick() => Event::Tick(clock.now()),
             Some(observation) = observations.recv() => Event::Observed(observation),
@@ -132,6 +140,10 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
     soaking.voice.finish();
     let exit = stopped_by.map_or_else(|| soaking.state.verdict().exit(), Signal::exit);
     soaking.file.finish(&soaking.checkpoint()).await?;
+    // A soak that goes on elsewhere still needs the testnet.
+    if let Some(tenancy) = tenancy.as_ref().filter(|_| soaking.state.verdict() != Verdict::Unfinished) {
+        tenancy.release().await;
+    }
     announce(context, &soaking.run, &soaking.terms, &soaking.state, exit)?;
     Ok(exit)
 }
@@ -219,6 +231,15 @@ impl Look {
             let reached = state.counted(terms) >= terms.monitor.target_sessions;
             self.until = Instant::now() + if reached { LINGER_AT_TARGET } else { LINGER };
         }
+    }
+}
+
+/// Waits until another has the testnet, and tells who: for ever where the lease is not
+/// ours to keep.
+async fn lease_lost(tenancy: Option<&Tenancy<'_>>) -> String {
+    match tenancy {
+        Some(tenancy) => tenancy.keep().await,
+        None => std::future::pending().await,
     }
 }
 
