@@ -18,7 +18,7 @@ fn hosts_that_are_well_are_told_with_what_they_have() {
     );
     assert!(json["hosts"][1]["notes"][1].as_str().unwrap().starts_with("held by run 7 attempt 1 of alice"));
     assert_eq!((scene.host(2).read(".race/lease"), scene.host(2).names()), (before, vec!["it".to_owned()]));
-    assert_eq!(scene.left_here(), Vec::<String>::new());
+    scene.nothing_is_left_here();
 }
 
 #[test]

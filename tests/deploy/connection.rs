@@ -31,7 +31,7 @@ fn is_back(scene: &Scene, hosts: &[usize]) {
         assert_eq!(left, Vec::<String>::new());
         until("nothing runs on the host", || host.running().is_empty());
     }
-    assert_eq!(scene.left_here(), Vec::<String>::new());
+    scene.nothing_is_left_here();
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_connection_killed_in_a_step_takes_every_host_back() {
     let ended = running.end();
     assert_eq!(ended.code, Some(30), "{}", ended.stderr);
     let what = "validator-2: step `sync` was cut short: the connection was lost";
-    ended.says(&[what, "undone: validator-1, validator-2"]);
+    ended.says(&[what, "every host is as it was; undone: validator-1, validator-2"]);
     assert_eq!(scene.report()["hosts"][1]["steps"][1]["error"], what);
     is_back(&scene, &[1, 2]);
 }

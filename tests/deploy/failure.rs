@@ -77,7 +77,7 @@ fn a_step_that_fails_in_the_second_wave_takes_every_host_back() {
     let steps = report["hosts"][2]["steps"].as_array().unwrap();
     assert_eq!(steps.last().unwrap()["exit_code"], 3);
     assert!(report["hosts"][2]["undo"]["ended_at"].is_string());
-    assert_eq!(scene.left_here(), Vec::<String>::new());
+    scene.nothing_is_left_here();
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn all_old(scene: &Scene) {
         assert!(!host.deployments().iter().any(Deployment::is_confirmed));
         until("the keeper has left", || host.running().is_empty());
     }
-    assert_eq!(scene.left_here(), Vec::<String>::new());
+    scene.nothing_is_left_here();
 }
 
 fn names(names: &[&str]) -> Vec<String> {

@@ -19,7 +19,7 @@ fn what_keeps_us_out_is_told_apart_and_nothing_is_begun() {
             assert!(host.deployments().is_empty() && host.read(".race/lease").is_none());
         }
         assert_eq!(scene.report()["exit_code"], code);
-        assert_eq!(scene.left_here(), Vec::<String>::new());
+        scene.nothing_is_left_here();
         seen.push(text.to_owned());
     };
     let key = |scene: &Scene, number: usize| scene.host(number).sshd.host_key.trim().to_owned();

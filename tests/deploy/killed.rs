@@ -22,7 +22,7 @@ fn policy(scene: &Scene, number: usize, undo_after: &str) {
         script("mark", "mv HERE/version HERE/before\necho new >HERE/version", "mv HERE/before HERE/version");
     let settings =
         format!("undo_after = \"{undo_after}\"\nlock_wait = \"0s\"\nstate_directory = \"state-{number}\"\n");
-    scene.policy(&settings, &at(format!("{upload}{mark}{}", script("end", "echo working", "true"))));
+    scene.policy(&settings, &at(format!("{upload}{mark}")));
 }
 
 /// What a host has of one deployment.
@@ -135,7 +135,7 @@ fn kill(seed: u64, count: usize) {
         began.elapsed()
     );
     assert!(old > 0 && old + new + between == count);
-    until("nothing of ours is left", || scene.left_here().is_empty());
+    scene.nothing_is_left_here();
     for host in &scene.hosts {
         until("nothing runs on the hosts", || host.running().is_empty());
     }

@@ -139,13 +139,8 @@ impl Drop for Running {
 }
 
 /// Waits until `condition` holds; a test that waits too long fails.
-pub(crate) fn until(what: &str, condition: impl FnMut() -> bool) {
-    within(PATIENCE, what, condition);
-}
-
-/// As [`until`], with a bound of its own.
-pub(crate) fn within(bound: Duration, what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + bound;
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "not in time: {what}");
         std::thread::sleep(Duration::from_millis(10));

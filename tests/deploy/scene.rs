@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -122,8 +123,22 @@ impl Scene {
         ended(self.race(arguments), code)
     }
 
+    /// Processes that were told to end, or were killed, need a moment.
+    pub(crate) fn nothing_is_left_here(&self) {
+        let mut left = Vec::new();
+        let soon = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < soon {
+            left = self.left_here();
+            if left.is_empty() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("left behind: {left:?}");
+    }
+
     /// What our side has left, processes and files.
-    pub(crate) fn left_here(&self) -> Vec<String> {
+    fn left_here(&self) -> Vec<String> {
         let files = fs::read_dir(self.path("tmp")).unwrap();
         let files = files.map(|entry| entry.unwrap().path().display().to_string());
         running_in(&self.path("tmp")).into_iter().chain(files).collect()

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::process::{until, within};
+use crate::process::until;
 use crate::scene::{SETTINGS, Scene, script, upload};
 
 /// Ends a deployment in the middle of a step of the second host.
@@ -24,7 +24,7 @@ fn leave(signal: &str, code: Option<i32>) {
     let ended = running.end();
     assert!(told.elapsed() < Duration::from_secs(7), "{signal}: {:?}", told.elapsed());
     assert_eq!(ended.code, code, "{}", ended.stderr);
-    within(Duration::from_secs(10), "nothing of ours is left", || scene.left_here().is_empty());
+    scene.nothing_is_left_here();
     for host in &scene.hosts {
         until("it has undone", || {
             host.deployments().iter().all(|one| one.undone.as_deref() == Some("undone ok"))

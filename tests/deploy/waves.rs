@@ -63,7 +63,7 @@ fn three_hosts_get_it_in_two_waves() {
     }
     let log = scene.read("logs/validator-2.log");
     assert!(log.contains("out of validator-2\n") && !log.contains("validator-3"), "{log}");
-    assert_eq!(scene.left_here(), Vec::<String>::new());
+    scene.nothing_is_left_here();
 
     let report = scene.report();
     assert_eq!(
