@@ -12,7 +12,7 @@
 //! | [`race`] | snapshot -> verdict: which branch won? | nothing (pure) |
 //! | [`soak`] | observations -> verdict: did the testnet hold? | nothing (pure) |
 //! | [`criteria`] | changed files -> does this change need a testnet? | nothing (pure) |
-//! | [`deploy`] | policy -> plan: the commands per host, in order | nothing (pure) |
+//! | [`deploy`] | policy -> plan: the commands per host and their undo; the program there | nothing (pure) |
 //! | [`github`] | GitHub's REST API | network, by octocrab |
 //! | [`ssh`] | commands on hosts | processes, by openssh |
 //! | [`chain`] | JSON-RPC of a node | network, by tungstenite |

@@ -245,19 +245,7 @@ impl SshError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn target() -> Target {
-        Target::from(&crate::policy::Host {
-            name: "validator-1".to_owned(),
-            address: "[fe80::1%eth0]".to_owned(),
-            port: 2222,
-            user: "deploy".to_owned(),
-            host_keys: Vec::new(),
-            jump: Vec::new(),
-            proxy_command: Vec::new(),
-            groups: Vec::new(),
-        })
-    }
+    use crate::ssh::tests::target;
 
     #[test]
     fn what_ssh_says_is_told_apart() {

@@ -131,16 +131,9 @@ mod tests {
     use super::*;
 
     fn target(host_keys: &[&str]) -> Target {
-        Target::from(&Host {
-            name: "validator-1".to_owned(),
-            address: "[fe80::1%eth0]".to_owned(),
-            port: 2222,
-            user: "deploy".to_owned(),
-            host_keys: host_keys.iter().map(|key| (*key).to_owned()).collect(),
-            jump: Vec::new(),
-            proxy_command: Vec::new(),
-            groups: Vec::new(),
-        })
+        let mut target = crate::ssh::tests::target();
+        target.host.host_keys = host_keys.iter().map(|key| (*key).to_owned()).collect();
+        target
     }
 
     #[test]

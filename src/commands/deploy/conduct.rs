@@ -2,8 +2,10 @@
 //! here ends when it is dropped, and with it what runs on the hosts.
 
 use std::future::pending;
+use std::time::Duration;
 
 use futures::future::{join_all, select_all, try_join_all};
+use tokio::time::sleep;
 
 use crate::deploy::{HostState, Lease, Plan};
 use crate::policy;
@@ -11,6 +13,9 @@ use crate::policy;
 use super::super::Context;
 use super::host::Host;
 use super::trouble::Trouble;
+
+/// How soon a host that was being armed is asked again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// A deployment on its way.
 pub(super) struct Deployment<'d> {
@@ -100,7 +105,13 @@ impl<'d> Deployment<'d> {
             return self.release().await;
         }
         let begun = self.hosts.iter().rev().filter(|host| host.has_begun());
-        join_all(begun.map(Host::ask_to_undo)).await;
+        let ask = async |host: &Host<'_>| {
+            // One that is being armed just now is to hear of it as well.
+            while let Err(Trouble::Unknown { .. }) = host.ask_to_undo().await {
+                sleep(AGAIN).await;
+            }
+        };
+        join_all(begun.map(ask)).await;
     }
 
     fn say_wave(&self, number: usize) {

@@ -97,8 +97,8 @@ fn untouched(signal: Signal) -> Failure {
 
 /// Carries the deployment out, and takes it back where it failed.
 async fn conduct(deployment: &Deployment<'_>, signals: &mut Signals) -> (Ending, Option<String>) {
-    let client = connect::client(deployment.context, None).await.ok();
     let work = async {
+        let client = connect::client(deployment.context, None).await.ok();
         deployment.reach().await?;
         deployment.take_lease(client).await?;
         deployment.carry_out().await

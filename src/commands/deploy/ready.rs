@@ -64,7 +64,7 @@ impl Host<'_> {
         match &probe.what {
             ProbeKind::Run(command) => {
                 let mut last = String::new();
-                let ended = self.run(&command.argv, probe.time_limit, |_, line| line.clone_into(&mut last));
+                let ended = self.run(&command.argv, probe.time_limit, |_, line| last = self.log.mask(line));
                 match ended.await.map_err(|error| error.to_string())? {
                     Ended::Exit(0) => Ok(()),
                     Ended::Exit(status) if last.is_empty() => Err(format!("status {status}")),
