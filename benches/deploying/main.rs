@@ -21,6 +21,8 @@ mod figures;
 mod hosts;
 mod machine;
 mod memory;
+#[path = "../waiting/release.rs"]
+mod release;
 mod tools;
 
 use std::process::ExitCode;

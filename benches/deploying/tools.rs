@@ -93,7 +93,7 @@ impl Tools {
         });
         Self {
             all: all.collect(),
-            race: build(root, &target.join("released")),
+            race: crate::release::build(root, &target.join("released")),
             python: peers.join("bin/python"),
         }
     }
@@ -234,19 +234,6 @@ fn with_xargs(hosts: &Hosts, file: &Path, likely: bool) -> Command {
         "no"
     });
     command
-}
-
-/// Builds `race` as a release has it.
-fn build(root: &Path, target: &Path) -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--locked", "--release", "--no-default-features", "--bin", "race", "--target-dir"])
-        .arg(target)
-        .current_dir(root)
-        .status()
-        .unwrap();
-    assert!(built.success(), "race cannot be built");
-    target.join("release/race")
 }
 
 /// Installs the peers into a virtual environment, once; says whether they are there.

@@ -23,6 +23,7 @@ mod moves;
 #[path = "../../tests/support/quiet.rs"]
 mod quiet;
 mod quiet_hour;
+mod release;
 mod size;
 mod start;
 mod waiters;

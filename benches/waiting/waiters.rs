@@ -67,7 +67,11 @@ impl Waiters {
         if gh.is_none() {
             println!("`gh` is left out: it is not installed");
         }
-        Self { race: build(root, &target.join("released")), gh, watchgha: watchgha(&target.join("watchgha")) }
+        Self {
+            race: crate::release::build(root, &target.join("released")),
+            gh,
+            watchgha: watchgha(&target.join("watchgha")),
+        }
     }
 
     /// Those that are there, ours first.
@@ -141,19 +145,6 @@ impl Waiters {
 /// The git branch that the run is for.
 fn head_ref(awaited: &Awaited) -> String {
     awaited.github.read(|world| world.run(awaited.run).and_then(|run| run.head_ref.clone())).unwrap()
-}
-
-/// Builds `race` as a release has it.
-fn build(root: &Path, target: &Path) -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--locked", "--release", "--no-default-features", "--bin", "race", "--target-dir"])
-        .arg(target)
-        .current_dir(root)
-        .status()
-        .unwrap();
-    assert!(built.success(), "race cannot be built");
-    target.join("release/race")
 }
 
 /// Installs watchgha into a virtual environment, once.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::error::{ApiError, Retry};
 use crate::policy::Polling;
+use crate::policy::duration::between;
 
 /// How long `interval` holds after anything moved.
 const LIVELY: Duration = Duration::from_mins(2);
@@ -144,10 +145,6 @@ fn over(time: Duration, requests: u64) -> Duration {
 #[expect(clippy::cast_precision_loss, reason = "requests of an hour")]
 fn ratio(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64
-}
-
-fn between(earlier: Timestamp, later: Timestamp) -> Duration {
-    Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }
 
 #[cfg(test)]

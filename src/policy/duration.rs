@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
 /// Reads a duration as the policy writes it.
@@ -76,6 +77,12 @@ pub mod option {
             .map(|text| super::parse(&text).map_err(D::Error::custom))
             .transpose()
     }
+}
+
+/// The time from one moment to another; none where it is the other way round.
+#[must_use]
+pub fn between(earlier: Timestamp, later: Timestamp) -> Duration {
+    Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::exit::Exit;
 use crate::policy::Polling;
+use crate::policy::duration::between;
 
 use super::reason::Reason;
 use super::verdict::{Outcome, Verdict};
@@ -105,7 +106,7 @@ impl Watch {
     /// How long is left until the deadline.
     #[must_use]
     pub fn remaining(&self, now: Timestamp) -> Duration {
-        self.deadline.saturating_sub(since(self.started, now))
+        self.deadline.saturating_sub(between(self.started, now))
     }
 
     /// Takes in what a look at GitHub brought.
@@ -155,7 +156,7 @@ impl Watch {
             Reason::ReviewMissing { .. } => self.polling.review_lag.max(self.polling.confirm_after),
             _ => self.polling.confirm_after,
         };
-        let waited = since(first, now);
+        let waited = between(first, now);
         let confirmed = waited >= wanted && (now > first || wanted.is_zero());
         if confirmed {
             return Step::End(verdict);
@@ -171,7 +172,7 @@ impl Watch {
         self.error = Some(refusal.message.clone());
         let refusals = match self.refusals.take() {
             Some(before) if before.refusal == refusal => {
-                if since(before.last, now) >= self.polling.confirm_after {
+                if between(before.last, now) >= self.polling.confirm_after {
                     Refusals { refusal, count: before.count + 1, last: now }
                 } else {
                     before
@@ -182,7 +183,7 @@ impl Watch {
         if refusals.count >= REFUSALS {
             return Step::Refuse(refusals.refusal);
         }
-        let within = self.polling.confirm_after.saturating_sub(since(refusals.last, now));
+        let within = self.polling.confirm_after.saturating_sub(between(refusals.last, now));
         self.refusals = Some(refusals);
         match self.tick(now) {
             Step::Wait { .. } => Step::Wait { within: Some(within) },
@@ -204,9 +205,4 @@ impl Watch {
             None => Verdict::unknown(reason(Reason::NothingRead)),
         }
     }
-}
-
-/// The time from `earlier` to `later`; nothing where the clock went back.
-fn since(earlier: Timestamp, later: Timestamp) -> Duration {
-    Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }

@@ -4,11 +4,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::pulse::since;
 use super::sessions::{Mark, Session};
 use super::state::{Clocks, Leg};
 use super::watching::Watching;
 use super::{Baseline, Hash, Head, Identity, State, Terms, Verdict};
+use crate::policy::duration::between;
 
 /// What a soak cannot vouch for as long as it does not compare the runtime's code.
 pub const NOT_VERIFIED: &str = "runtime not verified";
@@ -267,7 +267,7 @@ impl State {
                 warnings.push(format!("node {} is below what it had", terms.node(index)));
             }
         }
-        let unwatched = self.legs().windows(2).map(|pair| since(pair[0].to, pair[1].from)).max();
+        let unwatched = self.legs().windows(2).map(|pair| between(pair[0].to, pair[1].from)).max();
         if let Some(longest) = unwatched.filter(|longest| !longest.is_zero()) {
             let longest = crate::policy::duration::rounded(longest);
             warnings.push(format!("not watched between legs, {longest} at the longest"));

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::pulse::{Clock, since};
+use super::pulse::Clock;
 use super::{State, Terms};
+use crate::policy::duration::between;
 use crate::policy::duration::rounded;
 
 /// What the clocks and rules of a soak are, what they stand at, and what would fire
@@ -60,7 +61,7 @@ pub fn explain(terms: &Terms, state: &State, now: Timestamp) -> String {
         );
     }
     if let Some(end) = terms.leg_ends {
-        let left = rounded(since(now, end));
+        let left = rounded(between(now, end));
         let _ = writeln!(text, "this leg: ends in {left}, then unfinished (max-runtime)");
     }
     let left = monitor.target_sessions.saturating_sub(state.counted(terms));

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 
 use super::intake::End;
 use super::node::Node;
-use super::pulse::{ANSWER_LIMIT, Clock, since};
+use super::pulse::{ANSWER_LIMIT, Clock};
 use super::{Head, Identity, Reason, State, Terms, Verdict};
+use crate::policy::duration::between;
 
 impl State {
     /// Applies the rules.
@@ -67,7 +68,7 @@ impl State {
         let (height, then) = self.still?;
         let limit = terms.monitor.stall.no_finality;
         let number = self.height(terms)?;
-        if self.baseline.is_none() || self.is_blind(terms) || number > height || since(then, at) < limit {
+        if self.baseline.is_none() || self.is_blind(terms) || number > height || between(then, at) < limit {
             return None;
         }
         let best = self.nodes.iter().filter(|node| node.votes).filter_map(|node| node.best);

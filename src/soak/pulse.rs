@@ -6,6 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::policy::duration::between;
+
 /// A node whose last answer is older than this does not answer. Its adapter asks
 /// more often, and says so itself when a request stays without an answer. Time
 /// between two events further apart than this was not watched.
@@ -23,14 +25,14 @@ impl Pulse {
     /// in order: a time a little before the last one is that time.
     pub(super) fn advance(&mut self, at: Timestamp) -> Duration {
         let last = *self.last.get_or_insert(at);
-        let step = since(last, at);
+        let step = between(last, at);
         if step > ANSWER_LIMIT {
             // Nobody watched. What was heard before is old, however long it was.
             self.last = Some(at);
             self.watched = self.watched.saturating_add(ANSWER_LIMIT + Duration::from_nanos(1));
             return Duration::ZERO;
         }
-        if since(at, last) > ANSWER_LIMIT {
+        if between(at, last) > ANSWER_LIMIT {
             // This machine's clock was set back.
             self.last = Some(at);
             return Duration::ZERO;
@@ -44,11 +46,6 @@ impl Pulse {
     pub(super) fn now(&self) -> Duration {
         self.watched
     }
-}
-
-/// The time from one moment to another; none where it is the other way round.
-pub(super) fn since(from: Timestamp, to: Timestamp) -> Duration {
-    Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
 /// One of the clocks that end a soak: watched time without something new.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::pulse::since;
 use crate::policy::Monitor;
+use crate::policy::duration::between;
 
 /// A moment on the finalized chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +128,7 @@ impl Sessions {
             self.tip = mark;
         }
         let begun = if at == 0 { Some(self.begun) } else { self.edges.get(at - 1).map(|edge| edge.first) };
-        let took = begun.filter(|begun| begun.own && mark.own).map(|begun| since(begun.time, mark.time))?;
+        let took = begun.filter(|begun| begun.own && mark.own).map(|begun| between(begun.time, mark.time))?;
         (took >= limit).then_some(Overlong { session, took })
     }
 
@@ -143,7 +143,7 @@ impl Sessions {
                 index: base.saturating_add(u32::try_from(at).unwrap_or(u32::MAX)),
                 after: edge.after,
                 first: edge.first,
-                duration: next.map(|next| since(edge.first.time, next.first.time)),
+                duration: next.map(|next| between(edge.first.time, next.first.time)),
             }
         })
     }
