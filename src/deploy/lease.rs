@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::remote::Holder;
 use super::template::{is_sha, short};
 use crate::policy::words;
 
@@ -118,6 +119,19 @@ impl Lease {
     pub fn with_remaining(self, now: Timestamp, remaining: Duration) -> Self {
         let expires_at = now.saturating_add(remaining).unwrap_or(Timestamp::MAX);
         Self { expires_at, ..self }
+    }
+}
+
+impl Holder {
+    /// The lease itself, where the host's line is one, with the end that the host tells
+    /// of it at `now`.
+    ///
+    /// # Errors
+    ///
+    /// When the line is no lease.
+    pub fn lease(&self, now: Timestamp) -> Result<Lease, LeaseError> {
+        let remaining = Duration::from_secs(self.seconds_left.try_into().unwrap_or_default());
+        Ok(Lease::parse(&self.line)?.with_remaining(now, remaining))
     }
 }
 

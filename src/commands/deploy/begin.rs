@@ -90,13 +90,11 @@ impl Host<'_> {
             Taken::Taken => Ok(None),
             Taken::Held(holder) => {
                 self.leased.set(false);
-                let remaining = Duration::from_secs(holder.seconds_left.try_into().unwrap_or_default());
-                let holder = Lease::parse(&holder.line).map_err(|error| Trouble::Host {
+                let holder = holder.lease(Timestamp::now()).map_err(|error| Trouble::Host {
                     host: self.name().to_owned(),
                     doing: "taking the lease",
                     text: format!("another has it, and {error}"),
                 })?;
-                let holder = holder.with_remaining(Timestamp::now(), remaining);
                 Ok(Some(Held { host: self.name().to_owned(), holder }))
             }
         }

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::Format;
-use crate::deploy::Lease;
 use crate::deploy::remote::Probed;
 use crate::exit::Exit;
 use crate::policy::duration::rounded;
@@ -75,7 +74,7 @@ fn look(host: &Host<'_>, probed: Result<Probed, Trouble>) -> Looked {
     }
     let now = Timestamp::from_second(probed.now).unwrap_or_default();
     let held = probed.lease.as_ref().filter(|holder| holder.seconds_left > 0);
-    match held.map(|holder| Lease::parse(&holder.line)) {
+    match held.map(|holder| holder.lease(Timestamp::now())) {
         Some(Ok(lease)) => notes.push(format!("held by {lease}")),
         Some(Err(error)) => findings.push(format!("somebody has the lease, and {error}")),
         None => notes.push("free".to_owned()),

@@ -1,6 +1,7 @@
 //! `race deploy --release`: gives the testnet free by hand.
 
 use futures::future::join_all;
+use jiff::Timestamp;
 
 use crate::cli;
 use crate::deploy::Lease;
@@ -30,7 +31,7 @@ pub(super) async fn run(
             said.push(format!("{}: nobody has it", host.name()));
             continue;
         };
-        let lease = Lease::parse(&holder.line);
+        let lease = holder.lease(Timestamp::now());
         let words = lease.as_ref().map_or_else(|_| holder.id.clone(), Lease::to_string);
         if holder.id != ours && !arguments.force {
             let ended = match &lease {

@@ -95,9 +95,7 @@ impl<'d> Tenancy<'d> {
         match taken.map_err(|error: RemoteError| error.to_string())? {
             Taken::Taken => Ok(None),
             Taken::Held(holder) => {
-                let left = Duration::from_secs(holder.seconds_left.try_into().unwrap_or_default());
-                let lease =
-                    Lease::parse(&holder.line).map(|lease| lease.with_remaining(Timestamp::now(), left));
+                let lease = holder.lease(Timestamp::now());
                 Ok(Some(lease.map_or(holder.id, |lease| lease.to_string())))
             }
         }
