@@ -2,6 +2,7 @@
 //! real nodes gave, and against nodes that fail.
 
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail loudly")]
+#![expect(clippy::panic, reason = "a test may fail loudly")]
 #![expect(unreachable_pub, reason = "nobody links against a test")]
 
 mod adapter;
@@ -10,6 +11,9 @@ mod faults;
 mod lease;
 mod race;
 mod reach;
+mod recorded;
+mod recording;
+mod replay;
 mod resume;
 #[path = "../sshd/mod.rs"]
 mod sshd;
