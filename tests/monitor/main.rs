@@ -2,7 +2,6 @@
 //! real nodes gave, and against nodes that fail.
 
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail loudly")]
-#![expect(clippy::panic, reason = "a test may fail loudly")]
 #![expect(unreachable_pub, reason = "nobody links against a test")]
 
 mod adapter;

@@ -26,6 +26,14 @@ const ROTATION: Play<'_> = Play {
     slot_length: 6_000,
     pace: Pace::AsRead,
 };
+/// What chopsticks said while it rotated in every third block.
+const CHOPSTICKS: Play<'_> = Play {
+    recording: "chopsticks-dkg-session-rotation",
+    chain: &["chopsticks-tangle-standalone-basic"],
+    kind: "chopsticks-tangle-standalone-basic",
+    slot_length: 12_000,
+    pace: Pace::AsRead,
+};
 /// The runtime of all recordings.
 const RUNTIME: &str = "[monitor.expect]\nspec_name = \"tangle-standalone\"\nspec_version = 400\n";
 
@@ -54,14 +62,7 @@ fn assert_unknown(replay: &Replay, expected: &[&str]) {
 #[tokio::test]
 async fn chopsticks_rotations_are_counted_where_they_were() {
     for pace in [Pace::AsRead, Pace::AtOnce] {
-        let replay = Replay::start(Play {
-            recording: "chopsticks-dkg-session-rotation",
-            chain: &["chopsticks-tangle-standalone-basic"],
-            kind: "chopsticks-tangle-standalone-basic",
-            slot_length: 12_000,
-            pace,
-        })
-        .await;
+        let replay = Replay::start(Play { pace, ..CHOPSTICKS }).await;
         let directory = tempfile::tempdir().unwrap();
         code(&ended(monitor(directory.path(), &replay, "target_sessions = 5\n")).await, 0);
         let soak = soak_json(directory.path());
@@ -73,6 +74,19 @@ async fn chopsticks_rotations_are_counted_where_they_were() {
         assert_unknown(&replay, &["state_getStorageHash"]);
         assert!(replay.ledger().made_up.is_empty());
     }
+}
+
+#[tokio::test]
+async fn sessions_do_not_pass_a_soak_whose_rules_cannot_be_read() {
+    // Whoever was recorded watched the sessions alone, and no key of the DKG.
+    let replay = Replay::start(CHOPSTICKS).await;
+    let directory = tempfile::tempdir().unwrap();
+    let rule = "[[monitor.watch]]\npallet = \"DKG\"\nitem = \"DKGPublicKey\"\nrule = \"follows-session\"\n";
+    let policy = format!("target_sessions = 5\nunmeasured_after = \"500ms\"\nready_within = \"1s\"\n{rule}");
+    let text = code(&ended(monitor(directory.path(), &replay, &policy)).await, 21);
+    assert!(text.contains("error -32601: Method not found: state_queryStorageAt"), "{text}");
+    assert_unknown(&replay, &["state_getStorageHash", "state_queryStorageAt"]);
+    assert_eq!(soak_json(directory.path())["counted"], 0);
 }
 
 #[tokio::test]
@@ -194,7 +208,12 @@ async fn a_native_node_is_read_to_the_millisecond() {
     let runs = runs.unwrap();
     assert_eq!((&*runs.version, &*runs.spec_name, runs.spec_version), ("0.1.0", "tangle-standalone", 400));
     times.dedup();
-    eprintln!("{times:?}");
+    // What `Timestamp::Now` was told to be, from block 89 on; of those before, when
+    // their slots began.
+    let told = [(86, 702_000), (87, 708_000), (89, 720_296), (90, 726_296), (91, 732_296)];
+    let more = [(93, 744_296), (94, 750_296), (95, 756_296), (97, 768_316)];
+    let expected = told.into_iter().chain(more).map(|(number, time)| (number, 1_795_440_000_000 + time));
+    assert_eq!(times, expected.collect::<Vec<_>>());
     assert_unknown(&replay, &["state_getStorageHash"]);
 }
 
@@ -209,8 +228,10 @@ async fn a_node_with_too_many_connections_is_told_as_such() {
     let url = format!("ws://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = [0; 1024];
-            stream.read(&mut request).await.ok();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.unwrap());
+            }
             stream.write_all(answer.as_bytes()).await.ok();
         }
     });

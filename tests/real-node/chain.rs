@@ -84,6 +84,12 @@ impl Chain {
         assert_eq!(self.index("latest").await, before + 1, "the runtime rotates with this block");
     }
 
+    /// Jails an authority for misbehaving in keygen.
+    pub async fn jail(&mut self) {
+        let entry = format!("{}{}", storage_key("DKG", "JailedKeygenAuthorities"), "5e".repeat(49));
+        self.call("dev_setStorage", json!([[[entry, "0x01000000"]]])).await;
+    }
+
     /// Where each session began, as the chain tells it block by block: index, first
     /// block.
     pub async fn sessions(&mut self) -> Vec<(u64, u64)> {

@@ -3,7 +3,6 @@
 //! environment; without it nothing is tested here.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
-#![expect(clippy::print_stderr, reason = "a test tells what it measured")]
 #![expect(unreachable_pub, reason = "nobody links against a test")]
 
 mod chain;
@@ -76,13 +75,22 @@ async fn a_real_runtime_rotates_and_every_session_counts_once() {
 
 #[tokio::test]
 #[ignore = "takes chopsticks and a chain spec: tests/run real-node"]
-async fn a_real_runtime_of_another_version_fails_the_soak() {
-    let chain = Chain::start().await;
+async fn a_real_runtime_that_is_not_as_it_should_be_fails_the_soak() {
+    let mut chain = Chain::start().await;
     let mut watcher = Watcher::expecting(&chain.url, 401);
     watcher.says("node chopsticks runs spec version 400, not 401").await;
     let soak = watcher.ends(20).await;
-    assert_eq!(soak["verdict"], "failed");
-    assert_eq!((&soak["counted"], &soak["baseline"]), (&0.into(), &Value::Null), "{soak}");
+    assert_eq!((&soak["verdict"], &soak["counted"]), (&"failed".into(), &0.into()), "{soak}");
+    assert_eq!(soak["baseline"], Value::Null);
+
+    let mut watcher = Watcher::start(&chain.url, "");
+    watcher.says("baseline: session 0").await;
+    chain.jail().await;
+    chain.rotate().await;
+    let rule = "DKG::JailedKeygenAuthorities breaks the rule stays-empty: it has ";
+    watcher.says(rule).await;
+    let soak = watcher.ends(20).await;
+    assert_eq!((&soak["verdict"], &soak["reason"]["code"]), (&"failed".into(), &"rule".into()), "{soak}");
 }
 
 /// The sessions in `soak.json`: index, first block.
