@@ -10,6 +10,9 @@ mod faults;
 mod lease;
 mod race;
 mod reach;
+mod recorded;
+mod recording;
+mod replay;
 mod resume;
 #[path = "../sshd/mod.rs"]
 mod sshd;

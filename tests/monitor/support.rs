@@ -104,7 +104,8 @@ pub(crate) fn race_with(directory: &Path, chain: &DevChain, rest: &str) -> Comma
     of_urls(directory, chain.urls(), rest)
 }
 
-fn of_urls(directory: &Path, urls: impl Iterator<Item = String>, rest: &str) -> Command {
+/// The same with nodes at these URLs.
+pub(crate) fn of_urls(directory: &Path, urls: impl Iterator<Item = String>, rest: &str) -> Command {
     let nodes: String = urls.map(|url| format!("[[monitor.node]]\nurl = \"{url}\"\n")).collect();
     let policies = directory.join("policies");
     std::fs::create_dir_all(&policies).unwrap();
