@@ -139,7 +139,11 @@ impl Decided<'_> {
                 head_sha: &run.head_sha,
                 pull_request: run.pull_request,
             },
-            branches: verdict.branches.iter().map(|branch| branch_file(branch, self.soak_of(branch))).collect(),
+            branches: verdict
+                .branches
+                .iter()
+                .map(|branch| branch_file(branch, self.soak_of(branch)))
+                .collect(),
             decided_at: at.filter(|_| verdict.outcome() != Outcome::Undecided),
         })
     }

@@ -79,7 +79,8 @@ impl Figures {
         let median = match parts.next()? {
             "no median" => None,
             median => {
-                let (seconds, fraction) = median.strip_prefix("median ")?.strip_suffix(" s")?.split_once('.')?;
+                let (seconds, fraction) =
+                    median.strip_prefix("median ")?.strip_suffix(" s")?.split_once('.')?;
                 let (seconds, fraction): (u64, u64) = (seconds.parse().ok()?, fraction.parse().ok()?);
                 Some(Duration::from_secs(seconds).checked_add(Duration::from_millis(fraction))?)
             }

@@ -8,9 +8,7 @@ use super::super::Context;
 use super::super::soaking::CheckpointFile;
 use super::voice::Voice;
 use crate::policy::duration::{between, rounded};
-use crate::soak::{
-    Checkpoint, Event, Observation, Run, Seen, State, Step, Terms, Verdict, explain, looming,
-};
+use crate::soak::{Checkpoint, Event, Observation, Run, Seen, State, Step, Terms, Verdict, explain, looming};
 
 /// The longest time without a word.
 const HEARTBEAT: Duration = Duration::from_mins(1);

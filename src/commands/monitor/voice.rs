@@ -83,8 +83,7 @@ impl<'c> Voice<'c> {
 /// A line for each node.
 fn nodes(terms: &Terms, checkpoint: &Checkpoint) -> Vec<String> {
     let line = |(index, node): (usize, &NodeReport)| {
-        let height =
-            |height: Option<u64>| height.map_or_else(|| "?".to_owned(), |height| height.to_string());
+        let height = |height: Option<u64>| height.map_or_else(|| "?".to_owned(), |height| height.to_string());
         let (best, finalized) = (height(node.best), height(node.finalized));
         let mut line = format!("  {}: best {best}, finalized {finalized}", terms.node(index));
         if let Some(runs) = &node.runs {

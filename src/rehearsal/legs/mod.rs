@@ -174,11 +174,8 @@ impl Legs<'_> {
         let way = way(leg);
         self.stage.chain.change(|course, _| {
             let pruned = prunes(leg);
-            *course = Course {
-                keep_state: pruned.then_some(KEPT_STATE),
-                rotation_logs: pruned,
-                ..course.clone()
-            };
+            *course =
+                Course { keep_state: pruned.then_some(KEPT_STATE), rotation_logs: pruned, ..course.clone() };
         });
         let now = *self.sessions.borrow();
         let start = self.baseline.map_or(0, |baseline| baseline + self.stride() * leg);

@@ -77,7 +77,8 @@ mod tests {
     #[test]
     fn commands_in_a_log_are_annotations() {
         let log = "a ::notice::no\n::notice title=a%3A b%2C c::100%25\n  ::error::x%0Ay\n::group::z\n";
-        let found: Vec<_> = annotations(log).into_iter().map(|one| (one.level, one.title, one.message)).collect();
+        let found: Vec<_> =
+            annotations(log).into_iter().map(|one| (one.level, one.title, one.message)).collect();
         let expected = [("notice", "a: b, c", "100%"), ("failure", "", "x\ny")];
         assert_eq!(found, expected.map(|(level, title, text)| (level, title.to_owned(), text.to_owned())));
         assert_eq!(annotations(&"::warning::w\n".repeat(20)).len(), KEPT);

@@ -12,7 +12,7 @@ use super::process::{Ended, Processes};
 use super::{Step, Work, Workflow, expression};
 use crate::rehearsal::stage::Stage;
 use crate::rehearsal::staged::Staged;
-use crate::rehearsal::world::{Conclusion, Status};
+use crate::rehearsal::world::{Annotation, Conclusion, Status};
 
 /// Runs a workflow's jobs on this machine.
 pub(in crate::rehearsal) struct Runner<'a> {
@@ -199,8 +199,8 @@ impl<'a> Runner<'a> {
         let id = execution.id.unwrap_or_default();
         let noted = annotations(&execution.machine.log_from(&self.run.staged, execution.log_from));
         self.run.stage.github.change(|world, now| {
-            for annotation in noted {
-                world.annotate(id, annotation, now);
+            for Annotation { level, title, message } in noted {
+                world.annotate(id, level, &title, &message, now);
             }
             world.end_step(id, conclusion, now);
         });

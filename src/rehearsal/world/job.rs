@@ -264,8 +264,10 @@ impl World {
         });
     }
 
-    /// A step of the job annotates it.
-    pub fn annotate(&mut self, id: u64, annotation: Annotation, now: Timestamp) {
+    /// A step of the job annotates it, `level` being one of [`Annotation::level`].
+    pub fn annotate(&mut self, id: u64, level: &'static str, title: &str, message: &str, now: Timestamp) {
+        let (title, message) = (title.to_owned(), message.to_owned());
+        let annotation = Annotation { level, title, message };
         self.change_job(id, now, |job| job.annotations.push(annotation));
     }
 

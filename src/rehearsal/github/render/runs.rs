@@ -185,8 +185,7 @@ impl Render<'_> {
                         && review.environments.iter().any(|name| job.names_environment(name))
                 })
             });
-        let rejection =
-            Annotation { level: "failure", title: String::new(), message: REJECTION.to_owned() };
+        let rejection = Annotation { level: "failure", title: String::new(), message: REJECTION.to_owned() };
         rejected.then_some(rejection).into_iter().chain(job.annotations.iter().cloned()).collect()
     }
 
