@@ -36,16 +36,12 @@ fn groups(text: &str) -> Vec<Vec<String>> {
     let mut groups: Vec<Vec<String>> = Vec::new();
     let mut open: Option<Vec<String>> = None;
     for line in text.lines() {
-        match (&mut open, line) {
-            (Some(_), line) if line.starts_with("::group::") => panic!("a group in a group: {text}"),
-            (Some(lines), "::endgroup::") => {
-                groups.push(std::mem::take(lines));
-                open = None;
-            }
-            (Some(lines), line) => lines.push(line.to_owned()),
-            (None, "::endgroup::") => panic!("nothing was open: {text}"),
-            (None, line) if line.starts_with("::group::") => open = Some(Vec::new()),
-            (None, _) => {}
+        if line.starts_with("::group::") {
+            assert!(open.replace(Vec::new()).is_none(), "a group in a group: {text}");
+        } else if line == "::endgroup::" {
+            groups.push(open.take().unwrap());
+        } else if let Some(lines) = &mut open {
+            lines.push(line.to_owned());
         }
     }
     assert!(open.is_none(), "a group stays open: {text}");
