@@ -7,12 +7,14 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use testnet_deployer::rehearsal::dev_chain::{DevChain, DevChainOptions, Fault};
 use testnet_deployer::rehearsal::github::{self, GitHub, Options, Token, Trouble};
 use testnet_deployer::rehearsal::world::World;
 use testnet_deployer::soak::{Figures, Verdict};
+use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -223,4 +225,28 @@ async fn where_the_start_of_the_job_is_not_known_a_leg_counts_from_now_on() {
     command.env("GITHUB_API_URL", github.api_url()).env("GITHUB_TOKEN", "ghs_workflow");
     code(&ended(command).await, 0);
     assert!(github.exchanges().is_empty());
+}
+
+#[tokio::test]
+async fn a_signal_in_the_midst_of_trouble_leaves_no_group_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = chain(3).await;
+    let mut command = in_actions(race_with(directory.path(), &chain, ""));
+    let mut race = command.spawn().unwrap();
+    let mut log = race.stderr.take().unwrap();
+    after_session(&chain, 10).await;
+    chain.change_node(2, |conduct| conduct.fault = Some(Fault::Refused));
+    let (mut text, mut part) = (String::new(), [0; 4096]);
+    let reading = async {
+        while let Ok(read @ 1..) = log.read(&mut part).await {
+            let in_trouble = text.contains("::group::");
+            text.push_str(&String::from_utf8_lossy(&part[..read]));
+            if !in_trouble && text.contains("::group::") {
+                kill_process(Pid::from_raw(race.id().unwrap().cast_signed()).unwrap(), Signal::INT).unwrap();
+            }
+        }
+    };
+    timeout(PATIENCE, reading).await.unwrap();
+    assert_eq!(race.wait().await.unwrap().code(), Some(130));
+    assert!(!groups(&text).is_empty(), "{text}");
 }
