@@ -18,6 +18,7 @@ mod policy;
 mod policy_source;
 mod publish;
 mod settle;
+mod showed;
 mod signals;
 mod soaking;
 mod subject;

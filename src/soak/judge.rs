@@ -229,7 +229,9 @@ impl State {
             .collect();
         let Some(place) = ahead.len().checked_sub(quorum) else { return };
         let (session, number) = *ahead.select_nth_unstable(place).1;
-        self.session = session;
+        // What passes after the target is no part of the soak.
+        let goal = self.counts_from(terms).map(|from| from.saturating_add(terms.monitor.target_sessions));
+        self.session = goal.map_or(session, |goal| session.min(goal));
         self.reached = self.reached.max(number);
         self.clocks.behind.strike();
         self.limit = terms.monitor.no_session();

@@ -14,6 +14,7 @@ mod recorded;
 mod recording;
 mod replay;
 mod resume;
+mod seeing;
 #[path = "../sshd/mod.rs"]
 mod sshd;
 mod support;

@@ -122,6 +122,14 @@ impl DevChain {
         self.sessions.clone()
     }
 
+    /// The session that this block belongs to; none where there is no such block yet.
+    #[must_use]
+    pub fn session_at(&self, block: u64) -> Option<u32> {
+        let world = self.world.borrow();
+        let block = u32::try_from(block).ok().filter(|block| *block <= world.best)?;
+        Some(world.blocks.session(block))
+    }
+
     /// Changes how the chain goes on; told its best block.
     pub fn change(&self, change: impl FnOnce(&mut Course, u32)) {
         self.world.send_modify(|world| change(&mut world.blocks.course, world.best));

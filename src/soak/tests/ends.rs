@@ -117,3 +117,26 @@ fn what_would_end_it_is_told_before() {
     let state = folded(&terms, events);
     insta::assert_snapshot!(format!("{before}---\n{}", explain(&terms, &state, second(16))));
 }
+
+#[test]
+fn a_clock_looms_from_half_of_the_way_between_what_is_usual_and_its_limit() {
+    let terms = terms(2, 5);
+    let looming = |last: u32| -> Vec<&str> {
+        let events = [head(0, 0, 1), head(0, 1, 1)];
+        // Blocks and finality go on; it is the session that does not change.
+        let more = (1..=last).flat_map(|at| {
+            let number = 10 + u64::from(at.min(9));
+            let told = [0, 1].map(|node| final_at(at, node, number));
+            let bests = [0, 1].map(|node| best(at, node, number + 2));
+            told.into_iter().chain(bests).chain([tick(at)])
+        });
+        let state = folded(&terms, events.into_iter().chain(more));
+        super::super::looming(&terms, &state).into_iter().map(|clock| clock.what).collect()
+    };
+    assert_eq!(looming(9), Vec::<&str>::new());
+    // A session of 10 s that may take 20 s is no news before its second 15.
+    assert_eq!(looming(13), Vec::<&str>::new());
+    assert_eq!(looming(14), ["no new block"]);
+    assert_eq!(looming(15), ["no new block", "no new session"]);
+    assert_eq!(looming(17), ["no new block", "no finality", "no new session"]);
+}
