@@ -1,11 +1,8 @@
 //! What the network itself does wrong: the soak fails, with the reason that names it.
 
-use testnet_deployer::rehearsal::dev_chain::{Conduct, Course, DevChain, DevChainOptions, Fault};
+use testnet_deployer::rehearsal::dev_chain::{Conduct, Course, DevChain, DevChainOptions, Fault, Item};
 
-use crate::support::{after_session, code, ended, race_with, soak_json};
-
-/// Limits that let only the one fire that is meant.
-const PATIENT: &str = "stall.no_block = \"25s\"\nstall.no_finality = \"25s\"\nstall.no_session = \"25s\"\n";
+use crate::support::{PATIENT, after_session, code, ended, race_with, soak_json};
 
 /// Does something to the chain in session 5. The soak must fail by the reason of this
 /// code; what was said is returned.
@@ -54,7 +51,7 @@ async fn sessions_stop_and_finality_goes_on() {
 #[tokio::test]
 async fn keys_stop_and_sessions_go_on() {
     let rule = "watch = [{ pallet = \"DKG\", item = \"DKGPublicKey\", rule = \"changes-every-session\" }]\n";
-    let change = course(|course, _| course.key_stops_after = Some(9));
+    let change = course(|course, _| course.breaks = Some((Item::Key, 9)));
     let text = fails(1, &format!("{PATIENT}{rule}"), &["rule"], change).await;
     assert!(text.contains("DKG::DKGPublicKey") && text.contains("session 10"), "{text}");
 }

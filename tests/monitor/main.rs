@@ -11,6 +11,7 @@ mod lease;
 mod race;
 mod reach;
 mod resume;
+mod rules;
 #[path = "../sshd/mod.rs"]
 mod sshd;
 mod support;

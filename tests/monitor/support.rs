@@ -21,6 +21,10 @@ use tokio_tungstenite::tungstenite::Message;
 /// The longest that anything here may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Limits that let only the one fire that is meant.
+pub(crate) const PATIENT: &str =
+    "stall.no_block = \"25s\"\nstall.no_finality = \"25s\"\nstall.no_session = \"25s\"\n";
+
 pub(crate) fn frames(node: &str) -> Value {
     serde_json::from_str::<Value>(include_str!("../data/frames.json")).unwrap()[node].clone()
 }
@@ -156,4 +160,14 @@ pub(crate) fn assert_exact(soak: &Value, target: u64) {
 pub(crate) async fn after_session(chain: &DevChain, session: u32) {
     let mut sessions = chain.sessions();
     timeout(PATIENCE, sessions.wait_for(|now| *now >= session)).await.unwrap().unwrap();
+}
+
+/// Waits until the soak in this directory has its baseline.
+pub(crate) async fn begun(directory: &Path) {
+    let begun = async {
+        while soak_json_if_any(directory).is_none_or(|soak| soak["baseline"].is_null()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, begun).await.unwrap();
 }

@@ -1,5 +1,7 @@
 //! What can go wrong with the dev chain and with its nodes, while they run.
 
+use super::items::Item;
+
 /// How the chain goes on. All of it may change while it runs.
 #[derive(Clone, Debug)]
 pub struct Course {
@@ -11,8 +13,8 @@ pub struct Course {
     pub finalize_every: u32,
     /// The last session that ever begins; the blocks go on.
     pub stall_after: Option<u32>,
-    /// The last session for which there is a new DKG key; the sessions go on.
-    pub key_stops_after: Option<u32>,
+    /// The last session in which this item is what it should be; the sessions go on.
+    pub breaks: Option<(Item, u32)>,
     /// From this height on the runtime is another one.
     pub upgrade_at: Option<u32>,
     /// So many blocks below the finalized one still have their state.
@@ -30,7 +32,7 @@ impl Default for Course {
             finality_stops_at: None,
             finalize_every: 1,
             stall_after: None,
-            key_stops_after: None,
+            breaks: None,
             upgrade_at: None,
             keep_state: None,
             rotation_logs: false,
@@ -50,6 +52,8 @@ pub struct Conduct {
     pub syncing: bool,
     /// From this height on it has a chain of its own.
     pub fork_from: Option<u32>,
+    /// It alone has another value for this item after that session.
+    pub breaks: Option<(Item, u32)>,
     /// It is so many blocks behind the others, as after a reset.
     pub behind: u32,
     /// It writes numbers with leading zeros, and notifies before it answers a

@@ -4,6 +4,7 @@
 
 mod blocks;
 mod faults;
+mod items;
 mod rpc;
 mod server;
 
@@ -18,6 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use blocks::Blocks;
 pub use faults::{Conduct, Course, Fault};
+pub use items::Item;
 
 /// How the dev chain behaves.
 #[derive(Clone, Debug)]

@@ -62,6 +62,7 @@ async fn accept(listener: Option<&TcpListener>) -> Option<TcpStream> {
 fn view(world: &watch::Receiver<World>, conduct: &Conduct) -> View {
     let World { mut blocks, best } = world.borrow().clone();
     blocks.fork_from = conduct.fork_from.or(blocks.fork_from);
+    blocks.course.breaks = conduct.breaks.or(blocks.course.breaks);
     View { blocks, best: best.saturating_sub(conduct.behind) }
 }
 
