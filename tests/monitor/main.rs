@@ -5,6 +5,7 @@
 #![expect(unreachable_pub, reason = "nobody links against a test")]
 
 mod adapter;
+mod clocks;
 mod failures;
 mod faults;
 mod lease;

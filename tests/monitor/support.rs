@@ -2,6 +2,7 @@
 //! `race monitor` in a directory of its own.
 
 use std::path::Path;
+use std::pin::pin;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -125,6 +126,25 @@ fn of_urls(directory: &Path, urls: impl Iterator<Item = String>, rest: &str) -> 
 
 pub(crate) async fn ended(mut command: Command) -> Output {
     timeout(PATIENCE, command.output()).await.unwrap().unwrap()
+}
+
+/// The same, of which the process must never have had more memory, in kilobytes.
+pub(crate) async fn ended_within(kilobytes: u64, mut command: Command) -> Output {
+    let child = command.spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id().unwrap());
+    let mut output = pin!(timeout(PATIENCE, child.wait_with_output()));
+    let mut peak = 0;
+    let output = loop {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak = line.and_then(|line| line.trim().split(' ').next()?.parse().ok()).unwrap_or(peak);
+        if let Ok(output) = timeout(Duration::from_millis(20), &mut output).await {
+            break output.unwrap().unwrap();
+        }
+    };
+    eprintln!("peak: {peak} kB");
+    assert!(peak > 0 && peak < kilobytes, "{peak} kB");
+    output
 }
 
 pub(crate) fn soak_json(directory: &Path) -> Value {

@@ -127,7 +127,13 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
                 soaking.after_writing(written);
                 continue;
             }
-            () = looked(until) => Event::Stop(clock.now(), Stop::Looked),
+            () = looked(until) => {
+                let now = clock.now();
+                if look.as_mut().is_some_and(|look| look.goes_on(&soaking.state, &soaking.terms, now)) {
+                    continue;
+                }
+                Event::Stop(now, Stop::Looked)
+            }
         };
         if let (Some(look), Event::Observed(observation)) = (&mut look, &event) {
             look.note(observation, &soaking.state, &soaking.terms);
@@ -213,11 +219,13 @@ struct Look {
     heard: Vec<bool>,
     all: bool,
     until: Instant,
+    /// The chain seems to stand still, and is watched doing so.
+    doubts: bool,
 }
 
 impl Look {
     fn new(nodes: usize) -> Self {
-        Self { heard: vec![false; nodes], all: false, until: Instant::now() + LOOK }
+        Self { heard: vec![false; nodes], all: false, until: Instant::now() + LOOK, doubts: false }
     }
 
     fn note(&mut self, observation: &Observation, state: &State, terms: &Terms) {
@@ -231,6 +239,20 @@ impl Look {
             let reached = state.counted(terms) >= terms.monitor.target_sessions;
             self.until = Instant::now() + if reached { LINGER_AT_TARGET } else { LINGER };
         }
+        if self.doubts && !state.seems_halted(terms, observation.at) {
+            self.until = Instant::now();
+        }
+    }
+
+    /// Whether to look on: that nothing became final since an earlier look was told
+    /// by the clocks of two machines, and must be seen by this one.
+    fn goes_on(&mut self, state: &State, terms: &Terms, now: Timestamp) -> bool {
+        if self.doubts || !state.seems_halted(terms, now) {
+            return false;
+        }
+        self.doubts = true;
+        self.until = Instant::now() + terms.monitor.stall.no_finality.min(LOOK);
+        true
     }
 }
 

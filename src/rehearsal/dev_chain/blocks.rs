@@ -119,7 +119,8 @@ impl Blocks {
     }
 
     fn time_ms(&self, number: u32) -> u64 {
-        self.genesis_ms + u64::from(number) * self.block_ms
+        let late = self.course.late_from.filter(|(from, _)| number >= *from).map_or(0, |(_, late)| late);
+        self.genesis_ms + u64::from(number) * self.block_ms + late
     }
 }
 

@@ -17,6 +17,9 @@ pub struct Course {
     pub breaks: Option<(Item, u32)>,
     /// From this height on the runtime is another one.
     pub upgrade_at: Option<u32>,
+    /// From this height on blocks came later by so many milliseconds, by their own
+    /// times.
+    pub late_from: Option<(u32, u64)>,
     /// So many blocks below the finalized one still have their state.
     pub keep_state: Option<u32>,
     /// Headers say where DKG keys rotated.
@@ -34,6 +37,7 @@ impl Default for Course {
             stall_after: None,
             breaks: None,
             upgrade_at: None,
+            late_from: None,
             keep_state: None,
             rotation_logs: false,
             reorganizes: false,
@@ -70,6 +74,9 @@ pub enum Fault {
     Status(u16),
     /// The connection is open, and nothing comes any more.
     HalfOpen,
+    /// On the connections that there are nothing comes any more, ever; new ones are
+    /// served.
+    Lost,
     /// Calls are answered, subscriptions announce nothing.
     SilentSubscriptions,
     /// An answer breaks off in the middle of its frame.

@@ -127,6 +127,9 @@ async fn serve(
                 return;
             }
         }
+        if fault != Some(Fault::Lost) && conduct.borrow().fault == Some(Fault::Lost) {
+            return std::future::pending().await;
+        }
         for frame in frames {
             if socket.feed(Message::text(frame)).await.is_err() {
                 return;
