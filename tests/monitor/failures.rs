@@ -118,6 +118,20 @@ async fn the_right_client_runs_the_old_runtime() {
     assert_eq!(soak_json(directory.path())["reason"]["code"], "wrong-runtime", "{text}");
 }
 
+/// The target is reached by the very head with which the upgrade becomes final.
+#[tokio::test]
+async fn the_runtime_is_upgraded_in_a_block_that_nobody_saw() {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
+    chain.change(|course, _| {
+        course.finalize_every = 100;
+        course.upgrade_at = Some(150);
+    });
+    let rest = format!("{PATIENT}target_sessions = 26\n");
+    let text = code(&ended(race_with(directory.path(), &chain, &rest)).await, 20);
+    assert_eq!(soak_json(directory.path())["reason"]["code"], "changed-after-baseline", "{text}");
+}
+
 #[tokio::test]
 async fn the_runtime_is_upgraded_in_mid_soak() {
     let change = course(|course, best| course.upgrade_at = Some(best + 20));
