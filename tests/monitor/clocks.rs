@@ -92,24 +92,3 @@ async fn a_look_believes_no_standstill_that_it_does_not_see() {
     code(&output, 22);
     assert_exact(&soak_json(directory.path()), 1);
 }
-
-/// A clock that was ahead puts off no failure.
-#[tokio::test]
-async fn a_standstill_is_found_where_the_clock_was_ahead() {
-    let directory = tempfile::tempdir().unwrap();
-    let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
-    let rest = "stall.no_finality = \"2s\"\n";
-    code(&ended(look(directory.path(), &chain, rest)).await, 22);
-    chain.change(|course, _| course.blocks_stop = true);
-    code(&ended(look(directory.path(), &chain, rest)).await, 22);
-    written_by_a_clock_ahead_by(10, directory.path());
-    for looks in 1.. {
-        let output = ended(look(directory.path(), &chain, rest)).await;
-        if output.status.code() == Some(20) {
-            break;
-        }
-        code(&output, 22);
-        assert!(looks < 50);
-    }
-    assert_eq!(soak_json(directory.path())["reason"]["code"], "no-finality");
-}

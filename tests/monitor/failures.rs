@@ -107,6 +107,25 @@ async fn a_node_comes_back_with_another_version() {
     assert_eq!(soak_json(directory.path())["reason"]["code"], "changed-after-baseline", "{text}");
 }
 
+/// What is expected of none may still not be mixed; and who never catches up shows
+/// nothing.
+#[tokio::test]
+async fn nodes_that_differ_or_never_catch_up() {
+    tokio::join!(
+        not_ready(20, "mixed-versions", |node| "0.2.0-fffffffffff".clone_into(&mut node.version)),
+        not_ready(21, "not-ready", |node| node.syncing = true)
+    );
+}
+
+async fn not_ready(exit: i32, reason: &str, change: impl FnOnce(&mut Conduct)) {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = DevChain::start(DevChainOptions { nodes: 2, ..DevChainOptions::default() }).await.unwrap();
+    chain.change_node(1, change);
+    let rest = "ready_within = \"1s\"\ntarget_sessions = 5000\n";
+    let text = code(&ended(race_with(directory.path(), &chain, rest)).await, exit);
+    assert_eq!(soak_json(directory.path())["reason"]["code"], reason, "{text}");
+}
+
 #[tokio::test]
 async fn the_right_client_runs_the_old_runtime() {
     let directory = tempfile::tempdir().unwrap();

@@ -35,25 +35,25 @@ async fn passes_over(fault: Fault) -> String {
 #[tokio::test]
 async fn a_connection_refused_for_a_while() {
     let text = passes_over(Fault::Refused).await;
-    assert!(text.contains("Connection refused"), "{text}");
+    assert!(text.contains("node 0: cannot connect: Connection refused"), "{text}");
 }
 
 #[tokio::test]
 async fn a_frame_cut_in_the_middle() {
     let text = passes_over(Fault::CutFrame).await;
-    assert!(text.contains("reset"), "{text}");
+    assert!(text.contains("the connection broke: Connection reset by peer"), "{text}");
 }
 
 #[tokio::test]
 async fn an_answer_that_is_no_json() {
     let text = passes_over(Fault::Malformed).await;
-    assert!(text.contains("not JSON-RPC"), "{text}");
+    assert!(text.contains("node 0: not JSON-RPC"), "{text}");
 }
 
 #[tokio::test]
 async fn a_frame_of_twenty_megabytes() {
     let text = passes_over(Fault::Huge(20 << 20)).await;
-    assert!(text.contains("Space limit exceeded"), "{text}");
+    assert!(text.contains("node 0: WebSocket: Space limit exceeded: Message too long"), "{text}");
 }
 
 /// A fault that is there from the first connecting on, and is never over.

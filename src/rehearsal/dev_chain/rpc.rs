@@ -54,11 +54,13 @@ pub(super) struct Client {
 pub(super) struct View {
     pub(super) blocks: Blocks,
     pub(super) best: u32,
+    /// The highest that its best block has been.
+    pub(super) top: u32,
 }
 
 impl View {
     fn finalized(&self) -> u32 {
-        self.blocks.finalized(self.best)
+        self.blocks.finalized(self.top)
     }
 }
 

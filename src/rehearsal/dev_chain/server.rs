@@ -60,10 +60,11 @@ async fn accept(listener: Option<&TcpListener>) -> Option<TcpStream> {
 
 /// What a node sees of the world.
 fn view(world: &watch::Receiver<World>, conduct: &Conduct) -> View {
-    let World { mut blocks, best } = world.borrow().clone();
+    let World { mut blocks, best, top } = world.borrow().clone();
     blocks.fork_from = conduct.fork_from.or(blocks.fork_from);
     blocks.course.breaks = conduct.breaks.or(blocks.course.breaks);
-    View { blocks, best: best.saturating_sub(conduct.behind) }
+    let behind = conduct.behind;
+    View { blocks, best: best.saturating_sub(behind), top: top.saturating_sub(behind) }
 }
 
 /// Serves one client until it leaves.
