@@ -5,6 +5,7 @@
 #![expect(unreachable_pub, reason = "nobody links against a test")]
 
 mod adapter;
+mod clocks;
 mod failures;
 mod faults;
 mod lease;
@@ -14,6 +15,7 @@ mod recorded;
 mod recording;
 mod replay;
 mod resume;
+mod rules;
 mod seeing;
 #[path = "../sshd/mod.rs"]
 mod sshd;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::soak::{Observation, Seen, State, Terms};
@@ -17,11 +18,13 @@ pub(super) struct Look {
     heard: Vec<bool>,
     all: bool,
     pub(super) until: Instant,
+    /// The chain seems to stand still, and is watched doing so.
+    doubts: bool,
 }
 
 impl Look {
     pub(super) fn new(nodes: usize) -> Self {
-        Self { heard: vec![false; nodes], all: false, until: Instant::now() + LOOK }
+        Self { heard: vec![false; nodes], all: false, until: Instant::now() + LOOK, doubts: false }
     }
 
     /// A node was heard.
@@ -36,6 +39,20 @@ impl Look {
             let reached = state.counted(terms) >= terms.monitor.target_sessions;
             self.until = Instant::now() + if reached { LINGER_AT_TARGET } else { LINGER };
         }
+        if self.doubts && !state.seems_halted(terms, observation.at) {
+            self.until = Instant::now();
+        }
+    }
+
+    /// Whether to look on: that nothing became final since an earlier look was told
+    /// by the clocks of two machines, and must be seen by this one.
+    pub(super) fn goes_on(&mut self, state: &State, terms: &Terms, now: Timestamp) -> bool {
+        if self.doubts || !state.seems_halted(terms, now) {
+            return false;
+        }
+        self.doubts = true;
+        self.until = Instant::now() + terms.monitor.stall.no_finality.min(LOOK);
+        true
     }
 }
 

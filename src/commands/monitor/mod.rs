@@ -122,7 +122,13 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
                 soaking.after_writing(written);
                 continue;
             }
-            () = looked(until) => Event::Stop(clock.now(), Stop::Looked),
+            () = looked(until) => {
+                let now = clock.now();
+                if look.as_mut().is_some_and(|look| look.goes_on(&soaking.state, &soaking.terms, now)) {
+                    continue;
+                }
+                Event::Stop(now, Stop::Looked)
+            }
         };
         if let (Some(look), Event::Observed(observation)) = (&mut look, &event) {
             look.note(observation, &soaking.state, &soaking.terms);
