@@ -6,12 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::connection::{Call, Connection};
-use super::endpoint::Endpoint;
 use super::error::ChainError;
 use super::header::Header;
 use super::items::Item;
 use super::keys::{CODE, CURRENT_INDEX, NOW};
-use super::node::Limits;
 use super::values;
 use crate::soak::{Block, Hash, Head, Identity, Reading};
 
@@ -39,13 +37,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Connects, and looks what the node offers.
-    pub(super) async fn open(
-        endpoint: &Endpoint,
-        limits: &Limits,
-        items: Arc<[Item]>,
-    ) -> Result<Self, ChainError> {
-        let mut connection = Connection::open(endpoint, limits.connect, limits.request).await?;
+    /// Looks what the node offers.
+    pub(super) async fn over(mut connection: Connection, items: Arc<[Item]>) -> Result<Self, ChainError> {
         let mut many = false;
         match connection.call("rpc_methods", json!([])).await {
             Ok(answer) => {

@@ -14,3 +14,4 @@ mod resume;
 #[path = "../sshd/mod.rs"]
 mod sshd;
 mod support;
+mod transport;
