@@ -117,6 +117,7 @@ impl Connection {
     pub(super) async fn wait(&mut self, until: Instant) -> Result<(), ChainError> {
         if self.is_polled() {
             sleep_until(until).await;
+            return Ok(());
         }
         while self.best.header.is_none() && self.finalized.header.is_none() {
             match timeout_at(until, self.read()).await {

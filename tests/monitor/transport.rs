@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::serve::Listener;
 use futures::{SinkExt, StreamExt};
 use jiff::Timestamp;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::Value;
 use testnet_deployer::chain::{Endpoint, Limits, Subject, watch};
 use testnet_deployer::rehearsal::dev_chain::{DevChain, DevChainOptions};
@@ -171,6 +171,7 @@ async fn a_node_with_an_http_url_is_polled_and_no_session_is_lost() {
     let front = Front::before(&chain, 405).await;
     let url = front.url("http").replace("127.0.0.1", "user:p%40ss@127.0.0.1");
     let text = code(&ended(race_at(directory.path(), &chain, &url, "target_sessions = 120\n")).await, 0);
+    assert!(!text.contains("node 0:"), "{text}");
     assert!(!text.contains("p%40ss"), "{text}");
     assert_exact(&soak_json(directory.path()), 120);
     // Base64 of `user:p@ss`.
@@ -312,6 +313,7 @@ async fn an_http_node_behind_a_tunnel_is_called_by_its_own_name() {
 /// CA's certificate.
 async fn tls(port: u16) -> (u16, String) {
     let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, format!("CA before port {port}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
