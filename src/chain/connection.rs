@@ -50,7 +50,7 @@ impl Heads {
 /// What the calls go over.
 enum Carrier {
     WebSocket(Box<Socket>),
-    Http(Exchange),
+    Http(Box<Exchange>),
 }
 
 /// An open connection. Over HTTP it is one in name only, and announces nothing.
@@ -73,7 +73,7 @@ impl Connection {
     ) -> Result<Self, ChainError> {
         let way = endpoint.way(protocol)?;
         let carrier = match protocol {
-            Protocol::Http => Carrier::Http(Exchange::by(way, connect)?),
+            Protocol::Http => Carrier::Http(Box::new(Exchange::by(way, connect)?)),
             Protocol::WebSocket => {
                 let socket = timeout(connect, way.socket()).await;
                 let late = |_: Elapsed| ChainError::ConnectTimedOut(connect);

@@ -72,6 +72,13 @@ impl Endpoint {
         self
     }
 
+    /// The password in its URL.
+    #[must_use]
+    pub fn password(&self) -> Option<String> {
+        let url = Url::parse(&self.url).ok()?;
+        Some(percent_decode_str(url.password()?).decode_utf8_lossy().into_owned())
+    }
+
     /// What its URL asks for.
     pub(super) fn protocol(&self) -> Protocol {
         if self.url.starts_with("http") { Protocol::Http } else { Protocol::WebSocket }

@@ -56,7 +56,10 @@ pub(super) enum ChainError {
     Silent(&'static str),
     #[error("a WebSocket is tried again")]
     Upgrade,
-    #[error("the node has no {0}: only the methods of old and new nodes alike are used")]
+    #[error(
+        "the node has no {0}: only the methods that old and new nodes share are used; give the URL of a node \
+         that serves them all"
+    )]
     Missing(&'static str),
 }
 

@@ -72,6 +72,13 @@ impl Output {
         }
     }
 
+    /// Has Actions mask a value in all that follows.
+    pub fn mask(&self, value: &str) {
+        if self.style.actions {
+            self.command(&actions::mask(value));
+        }
+    }
+
     /// Opens a group of lines in Actions; elsewhere a heading.
     pub fn group(&self, title: &str) {
         if self.style.actions {

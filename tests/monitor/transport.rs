@@ -16,7 +16,7 @@ use axum::serve::Listener;
 use futures::{SinkExt, StreamExt};
 use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use serde_json::Value;
+use serde_json::{Value, json};
 use testnet_deployer::chain::{Endpoint, Limits, Subject, watch};
 use testnet_deployer::rehearsal::dev_chain::{DevChain, DevChainOptions};
 use testnet_deployer::soak::{Observation, Seen};
@@ -31,7 +31,9 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{PATIENCE, assert_exact, code, ended, next, next_head, race, soak_json, watched};
+use crate::support::{
+    PATIENCE, assert_exact, code, ended, next, next_head, race, scripted, soak_json, watched,
+};
 
 /// What stands before a node.
 #[derive(Clone)]
@@ -381,4 +383,21 @@ async fn tls_is_spoken_with_whom_the_machine_trusts_and_nobody_else() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_node_without_the_shared_methods_is_told_with_what_it_lacks() {
+    let url = scripted(|method, id, _| {
+        assert_eq!(method, "rpc_methods");
+        let methods = json!(["chainHead_v1_follow", "chain_getBlockHash", "system_version"]);
+        Some(vec![json!({"jsonrpc": "2.0", "id": id, "result": {"methods": methods}}).to_string()])
+    })
+    .await;
+    let mut observations = watched(url, quick());
+    let seen = next(&mut observations).await;
+    let Seen::Unreachable(trouble) = &seen else { panic!("{seen:?}") };
+    assert!(
+        trouble.contains("has no chain_getFinalizedHead") && trouble.contains("give the URL"),
+        "{trouble}"
+    );
 }
