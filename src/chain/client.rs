@@ -10,6 +10,7 @@ use super::error::ChainError;
 use super::header::Header;
 use super::items::Item;
 use super::keys::{CODE, CURRENT_INDEX, NOW};
+use super::modern;
 use super::values;
 use crate::soak::{Block, Hash, Head, Identity, Reading};
 
@@ -45,15 +46,25 @@ impl Client {
                 let has = |method: &str| {
                     answer["methods"].as_array().is_none_or(|all| all.iter().any(|one| one == method))
                 };
-                if let Some(missing) = NEEDED.into_iter().find(|method| !has(method)) {
-                    return Err(ChainError::Missing(missing));
+                let missing = NEEDED.into_iter().find(|method| !has(method));
+                match missing {
+                    None => many = has("state_queryStorageAt"),
+                    // Following takes announcements.
+                    Some(_) if !connection.is_polled() && modern::NEEDED.into_iter().all(has) => {
+                        connection.follow_anew().await?;
+                    }
+                    Some(missing) => return Err(ChainError::Missing(missing)),
                 }
-                many = has("state_queryStorageAt");
             }
             Err(error) if !error.answered() => return Err(error),
             Err(_) => {}
         }
         Ok(Self { connection, items, many, hashes: false, slot: None })
+    }
+
+    /// Whether the node keeps of finalized blocks only the last ones.
+    pub(super) fn forgets(&self) -> bool {
+        self.connection.modern.is_some()
     }
 
     /// The hash of the chain's first block.

@@ -12,6 +12,7 @@ use super::endpoint::{Endpoint, Protocol};
 use super::error::ChainError;
 use super::header::Header;
 use super::http::Exchange;
+use super::modern::Modern;
 use super::way::Socket;
 use super::wire::{self, Frame};
 
@@ -56,7 +57,9 @@ enum Carrier {
 /// An open connection. Over HTTP it is one in name only, and announces nothing.
 pub(super) struct Connection {
     carrier: Carrier,
-    request_timeout: Duration,
+    /// Where the node has only the new methods: what it told by them.
+    pub(super) modern: Option<Box<Modern>>,
+    pub(super) request_timeout: Duration,
     next_id: u64,
     pub(super) best: Announced,
     pub(super) finalized: Announced,
@@ -81,7 +84,7 @@ impl Connection {
             }
         };
         let (best, finalized) = Default::default();
-        Ok(Self { carrier, request_timeout: request, next_id: 1, best, finalized })
+        Ok(Self { carrier, modern: None, request_timeout: request, next_id: 1, best, finalized })
     }
 
     /// Whether nothing is announced, so that all must be asked for.
@@ -89,9 +92,14 @@ impl Connection {
         matches!(self.carrier, Carrier::Http(_))
     }
 
+    /// Whether there are subscriptions that could fall silent.
+    pub(super) fn subscribes(&self) -> bool {
+        !self.is_polled() && self.modern.is_none()
+    }
+
     /// Asks to be told of heads, and not by an earlier subscription any more.
     pub(super) async fn subscribe(&mut self, heads: Heads) -> Result<(), ChainError> {
-        if self.is_polled() {
+        if !self.subscribes() {
             return Ok(());
         }
         let (subscribe, unsubscribe) = heads.methods();
@@ -119,6 +127,9 @@ impl Connection {
             sleep_until(until).await;
             return Ok(());
         }
+        if self.modern.is_some() {
+            return self.wait_anew(until).await;
+        }
         while self.best.header.is_none() && self.finalized.header.is_none() {
             match timeout_at(until, self.read()).await {
                 Ok(frame) => drop(frame?),
@@ -136,6 +147,14 @@ impl Connection {
     /// Sends the calls together and waits for all their answers, each of which may be
     /// an error of its own.
     pub(super) async fn calls(
+        &mut self,
+        calls: &[Call],
+    ) -> Result<Vec<Result<Value, ChainError>>, ChainError> {
+        if self.modern.is_some() { self.calls_anew(calls).await } else { self.calls_as_they_are(calls).await }
+    }
+
+    /// Sends these very calls.
+    pub(super) async fn calls_as_they_are(
         &mut self,
         calls: &[Call],
     ) -> Result<Vec<Result<Value, ChainError>>, ChainError> {
@@ -175,7 +194,7 @@ impl Connection {
     }
 
     /// The next text frame. Reading also answers the node's pings.
-    async fn read(&mut self) -> Result<Frame, ChainError> {
+    pub(super) async fn read(&mut self) -> Result<Frame, ChainError> {
         let Carrier::WebSocket(socket) = &mut self.carrier else { return Err(ChainError::Closed) };
         loop {
             match socket.next().await {
@@ -197,6 +216,12 @@ impl Connection {
         let announced = match method {
             "chain_newHead" => &mut self.best,
             "chain_finalizedHead" => &mut self.finalized,
+            "chainHead_v1_followEvent" => {
+                if let Some(modern) = &mut self.modern {
+                    modern.take(result);
+                }
+                return;
+            }
             _ => return,
         };
         let Some(header) = Header::read(result) else { return };

@@ -54,10 +54,12 @@ pub(super) enum ChainError {
     Shape { method: &'static str, value: String },
     #[error("{0} announced nothing while the head moved, also after subscribing anew")]
     Silent(&'static str),
+    #[error("the node stopped to be followed (chainHead_v1), as it does where finality stalls")]
+    Stopped,
     #[error("a WebSocket is tried again")]
     Upgrade,
     #[error(
-        "the node has no {0}: only the methods that old and new nodes share are used; give the URL of a node \
+        "the node has no {0}: without it the chain cannot be followed; give the URL of a node \
          that serves them all"
     )]
     Missing(&'static str),
@@ -72,7 +74,9 @@ impl ChainError {
     /// Whether the node no longer has the state of the block that was asked for, or
     /// never had the block.
     pub(super) fn is_discarded(&self) -> bool {
-        matches!(self, Self::Rpc { error, .. } if error.code == 4003 || error.message.contains("UnknownBlock"))
+        // The new methods know no block that is not pinned: -32801.
+        matches!(self, Self::Rpc { error, .. }
+            if [4003, -32801].contains(&error.code) || error.message.contains("UnknownBlock"))
     }
 
     /// Whether HTTP was spoken in place of the WebSocket that was asked for, and would

@@ -319,7 +319,7 @@ impl<N: Fn() -> Timestamp> Following<'_, N> {
     async fn look_after(&mut self, heads: Heads) -> Result<(), End> {
         let Some(watchdog) = self.watchdogs.get_mut(heads as usize) else { return Ok(()) };
         // Of what a node imports while it catches up it announces nothing.
-        let polled = self.memory.polled || self.client.connection.is_polled();
+        let polled = self.memory.polled || !self.client.connection.subscribes();
         if polled || self.syncing || watchdog.silent == 0 {
             return Ok(());
         }

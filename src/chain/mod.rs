@@ -13,6 +13,7 @@ mod health;
 mod http;
 mod items;
 mod keys;
+mod modern;
 mod node;
 mod values;
 mod way;

@@ -8,6 +8,7 @@ mod adapter;
 mod failures;
 mod faults;
 mod lease;
+mod modern;
 mod race;
 mod reach;
 mod resume;
