@@ -189,7 +189,7 @@ async fn a_proxy_that_knows_no_websocket_is_polled_until_it_does() {
         let mut observations = watched(front.url("ws"), quick());
         let mut troubles = Vec::new();
         let mut heads = 0;
-        while heads < 30 {
+        while heads < 10 {
             match next(&mut observations).await {
                 Seen::Unreachable(trouble) => troubles.push(trouble),
                 Seen::Finalized(head) => {
