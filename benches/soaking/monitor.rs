@@ -110,6 +110,7 @@ pub(crate) fn full_speed(race: &Path) {
         memory,
         load()
     );
-    assert!(counted >= u64::from(MANY) && sessions.len() as u64 == counted);
+    // Of those after the last one that is needed only one is kept.
+    assert!(counted >= u64::from(MANY) && sessions.len() as u64 == counted.min(u64::from(MANY) + 1));
     table(&["sessions", "CPU of each, µs"], &rows);
 }
