@@ -69,12 +69,20 @@ mod tests {
     #[test]
     fn a_pattern_is_about_whole_paths() {
         for (pattern, yes, no) in [
-            ("docs/**", vec!["docs", "docs/a", "docs/a/b.md", "docs/.hidden"], vec!["doc", "adocs/a", "a/docs/b"]),
+            (
+                "docs/**",
+                vec!["docs", "docs/a", "docs/a/b.md", "docs/.hidden"],
+                vec!["doc", "adocs/a", "a/docs/b"],
+            ),
             ("docs/", vec!["docs", "docs/a/b"], vec!["docs2/a"]),
             ("**/*.md", vec!["a.md", "a/b.md", "a/.b.md"], vec!["a.mdx", "a.md/b"]),
             ("*.md", vec!["a.md"], vec!["a/b.md"]),
             ("**/tests/**", vec!["tests/a", "a/tests/b/c", "a/tests"], vec!["a/testsuite/b"]),
-            ("pallets/*/src/**", vec!["pallets/dkg/src/lib.rs"], vec!["pallets/src/lib.rs", "pallets/a/b/src/c"]),
+            (
+                "pallets/*/src/**",
+                vec!["pallets/dkg/src/lib.rs"],
+                vec!["pallets/src/lib.rs", "pallets/a/b/src/c"],
+            ),
             ("{a,b}/c", vec!["a/c", "b/c"], vec!["c/c", "{a,b}/c"]),
             ("sp-*", vec!["sp-core", "sp-"], vec!["asp-core", "sp/x"]),
             ("README*", vec!["README", "README.md"], vec!["docs/README"]),
