@@ -93,6 +93,16 @@ fn world() -> (World, u64) {
     let base = world.refs["heads/main"].clone();
     world.write_file(&base, "policies/race.toml", "check = \"testnet-deployer\"\n");
     let pull = world.open_pull_request("carol", "Change the core", at(1));
+    let head = world.pull_request(pull).unwrap().head_sha.clone();
+    for (path, text) in [
+        ("a b/ü#.rs", "fn a() {}\n"),
+        ("new", "x\n"),
+        ("policies/old.toml", "check = \"testnet-deployer\"\n"),
+    ] {
+        world.write_file(&head, path, text);
+    }
+    world.pull_request_mut(pull).unwrap().labels = vec!["core".to_owned()];
+    world.comment(pull, "dora", "Looks good", at(1));
     let run = world.start_pull_request_run(pull, at(2));
     world.ended_job(run, "lint", None, Conclusion::Success, at(2));
     world.ended_job(run, "lint again", None, Conclusion::Failure, at(2));
@@ -162,6 +172,10 @@ fn read_everything(github: &GitHub, run: u64) {
         format!("/pulls/{number}"),
         format!("/pulls/{}", number + 1),
         "/contents/policies/race.toml?ref=main".to_owned(),
+        format!("/pulls/{number}/files?per_page=2"),
+        format!("/compare/main...{head}?per_page=1"),
+        format!("/compare/main...{head}?per_page=1&page=2"),
+        format!("/issues/{number}/comments?per_page=100"),
     ];
     for attempt in 1..=attempts {
         paths.push(format!("/actions/runs/{run}/attempts/{attempt}"));
@@ -286,6 +300,40 @@ fn every_refusal_is_as_github_describes_it() {
     let spent = get(&github, &jobs);
     assert_eq!((spent.status, spent.header("x-ratelimit-remaining")), (403, Some("0")));
     assert_eq!(get(&github, "/rate_limit").json()["rate"]["remaining"], 0);
+    Description::load().assert_holds(&github.exchanges());
+}
+
+#[test]
+fn a_change_is_told_as_github_tells_it() {
+    let (world, _) = world();
+    let github = start(world);
+    let (number, head) = github.read(|world| {
+        let pull = &world.pull_requests[0];
+        (pull.number, pull.head_sha.clone())
+    });
+    let compared = get(&github, &repository(&format!("/compare/main...{head}"))).json();
+    let told: Vec<String> = compared["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| format!("{} {}", file["status"].as_str().unwrap(), file["filename"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, ["added a b/ü#.rs", "added new", "renamed policies/old.toml"]);
+    assert_eq!(compared["files"][2]["previous_filename"], "policies/race.toml");
+    let first = get(&github, &repository(&format!("/pulls/{number}/files?per_page=2")));
+    assert!(first.header("link").unwrap().contains("page=2"));
+    let path = repository(&format!("/issues/{number}/comments"));
+    let body = json!({"body": "first"}).to_string();
+    let wrote = |method: &str, path: &str, body: &str| {
+        ask(&github, method, path, &[("authorization", "Bearer person")], body).unwrap()
+    };
+    let comment = wrote("POST", &path, &body);
+    assert_eq!(comment.status, 201, "{}", comment.body);
+    let edited = repository(&format!("/issues/comments/{}", comment.json()["id"]));
+    assert_eq!(wrote("PATCH", &edited, &json!({"body": "second"}).to_string()).json()["body"], "second");
+    assert_eq!(get(&github, &path).json()[1]["body"], "second");
+    let long = json!({"body": "x".repeat(65_537)}).to_string();
+    assert_eq!(wrote("PATCH", &edited, &long).status, 422);
     Description::load().assert_holds(&github.exchanges());
 }
 

@@ -36,10 +36,11 @@ impl Advice {
         }
     }
 
-    /// Whether the testnet may not be left out.
+    /// Whether the change is to run on the testnet unless a person decides otherwise:
+    /// whatever is not known to need none.
     #[must_use]
     pub const fn needs_testnet(self) -> bool {
-        matches!(self, Self::Required | Self::Unknown)
+        !matches!(self, Self::NotNeeded)
     }
 }
 

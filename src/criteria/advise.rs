@@ -27,6 +27,30 @@ pub fn wanted(criteria: &Criteria, files: &[ChangedFile]) -> Vec<(Option<String>
     sides.filter(|(before, after)| before.is_some() || after.is_some()).collect()
 }
 
+/// The changed files of which it matters whether their content is another, and of which
+/// nobody has looked.
+pub fn contents_wanted<'f>(
+    criteria: &Criteria,
+    files: impl IntoIterator<Item = &'f mut ChangedFile>,
+) -> Vec<&'f mut ChangedFile> {
+    let patterns: Vec<Patterns> = criteria
+        .rules
+        .iter()
+        .filter(|rule| !rule.contents.is_empty())
+        .map(|rule| Patterns::new(&rule.contents))
+        .collect();
+    let wanted = |file: &&mut ChangedFile| {
+        file.content == Content::Unknown && patterns.iter().any(|patterns| patterns.name_any(file))
+    };
+    files.into_iter().filter(wanted).collect()
+}
+
+/// Whether any rule looks at what only GitHub knows of a pull request.
+#[must_use]
+pub fn asks_for_people(criteria: &Criteria) -> bool {
+    criteria.rules.iter().any(|rule| !rule.labels.is_empty() || !rule.author.is_empty())
+}
+
 /// What the criteria say of a change. Without criteria nobody knows.
 #[must_use]
 pub fn advise(criteria: Option<&Criteria>, change: &Change) -> Advised {
@@ -70,7 +94,7 @@ fn judge(criteria: &Criteria, change: &Change, gate: &Patterns, findings: &mut V
     let mut cargo = Cargo::read(if reads_manifests { &change.manifests } else { &[] });
     if reads_manifests {
         for file in change.files.iter().filter(|file| file.names().any(is_cargos)) {
-            if !change.manifests.iter().any(|manifest| manifest.path == file.path) {
+            if !change.manifests.iter().any(|manifest| file.names().any(|name| name == manifest.path)) {
                 cargo.unreadable.push((file.path.clone(), "it was not read".to_owned()));
             }
         }
@@ -91,15 +115,30 @@ fn judge(criteria: &Criteria, change: &Change, gate: &Patterns, findings: &mut V
     let fired: Vec<(&CriteriaRule, Finding)> =
         criteria.rules.iter().filter_map(|rule| Some((rule, seen(rule).finding()?))).collect();
     let harmless = Patterns::new(&criteria.harmless);
+    // Of such files only the content matters.
+    let watched: Vec<String> = criteria.rules.iter().flat_map(|rule| rule.contents.clone()).collect();
+    let watched = Patterns::new(&watched);
     let left = files.iter().filter(|file| {
         let named = |(rule, finding): &(&CriteriaRule, Finding)| {
             finding.certain
                 && (finding.advice >= criteria.unmatched || looks_at_one_file(rule))
                 && (finding.evidence.files.iter().any(|name| name.path == file.path)
-                    || finding.evidence.crates.iter().any(|change| change.file == file.path))
+                    || finding
+                        .evidence
+                        .crates
+                        .iter()
+                        .any(|change| file.names().any(|name| name == change.file)))
         };
-        let unreadable = || cargo.unreadable.iter().any(|(path, _)| *path == file.path);
-        !(gate.name_any(file) || harmless.name_all(file) || fired.iter().any(named) || unreadable())
+        let unreadable = || cargo.unreadable.iter().any(|(path, _)| file.names().any(|name| name == path));
+        let content_is_the_same = || {
+            file.content == Content::Same
+                && file.names().all(|name| harmless.surely_matches(name) || watched.surely_matches(name))
+        };
+        !(gate.name_any(file)
+            || harmless.name_all(file)
+            || fired.iter().any(named)
+            || unreadable()
+            || content_is_the_same())
     });
     let left: Vec<FileName> = left.map(|file| name_of(file)).collect();
     findings.extend(fired.into_iter().map(|(_, finding)| finding));

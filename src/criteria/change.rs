@@ -82,6 +82,15 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The file that has these paths and texts before and after the change; none where it
+    /// has no path at all.
+    #[must_use]
+    pub fn of(before: Option<String>, after: Option<String>, texts: (Text, Text)) -> Option<Self> {
+        let path = after.clone().or_else(|| before.clone())?;
+        let previous = before.filter(|before| *before != path);
+        Some(Self { path, previous, before: texts.0, after: texts.1 })
+    }
+
     /// Its path before the change.
     #[must_use]
     pub fn path_before(&self) -> &str {

@@ -6,6 +6,8 @@
 #[path = "../support/openapi.rs"]
 mod openapi;
 
+mod advise;
+mod advise_local;
 mod alike;
 mod choose;
 mod dispatched;

@@ -1,7 +1,7 @@
 //! Each kind of rule, and what is judged without one.
 
 use super::{change, crates, file, list, manifests, paths, told};
-use crate::criteria::{Advice, Change, ChangedFile, Content, advise, wanted};
+use crate::criteria::{Advice, Change, ChangedFile, Content, Manifest, Text, advise, wanted};
 use crate::policy::{Association, Criteria, CriteriaRule, Need};
 
 fn criteria() -> Criteria {
@@ -165,6 +165,19 @@ fn manifests_are_asked_for_only_where_a_rule_reads_them() {
             (some("b/Cargo.toml"), None),
             (some("c/Cargo.toml"), None),
         ]
+    );
+    let left = Change {
+        manifests: vec![Manifest {
+            path: "c/Cargo.toml".to_owned(),
+            previous: None,
+            before: Text::Is("[dependencies]\nsp-io = \"1\"".to_owned()),
+            after: Text::Absent,
+        }],
+        ..change(&["c/Cargo.toml => d/x.toml"])
+    };
+    assert_eq!(
+        told(&one(crates(&["sp-*"])), &left),
+        "required [crates: sp-io 1, gone in c/Cargo.toml [dependencies]]"
     );
     // What was asked for and did not come cannot be read.
     let advised = advise(Some(&one(crates(&["sp-*"]))), &change(&["Cargo.lock"]));
