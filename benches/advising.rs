@@ -24,7 +24,9 @@ fn criteria() -> Criteria {
     let settings = Layers { files: &files, runner: &runner, flags: &[] }.settle().expect("they are sound");
     let mut criteria = settings.policy.criteria.expect("they are there");
     let below = vec!["crate-0".to_owned()];
-    criteria.rules.push(CriteriaRule { dependencies_of: below, ..CriteriaRule::named("below", Need::Required) });
+    criteria
+        .rules
+        .push(CriteriaRule { dependencies_of: below, ..CriteriaRule::named("below", Need::Required) });
     criteria
 }
 

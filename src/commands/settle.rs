@@ -17,6 +17,7 @@ use crate::report::actions::{Level, markdown, write_summary};
 use crate::report::inert;
 use crate::report::verdict::Decided;
 
+use super::advise::advice_line;
 use super::announce::{Announcement, announce};
 use super::change::{dispatched_for, event_as_it_is, event_of, group_of, head_is, this_run};
 use super::observe::{Clock, Head, Observer, Race};
@@ -130,7 +131,7 @@ impl Settling<'_> {
         } else {
             let reader = Reader::new(client, self.run.id, Some(self.run.attempt)).about(sha, event);
             let race = Race::new(reader, &self.policy, arguments.checkpoint.as_deref());
-            Observer::Race(race.map_err(Ending::Failure)?.with_own_job(self.own_job.as_deref()))
+            Observer::Race(race.map_err(Ending::Failure)?.about(event).with_own_job(self.own_job.as_deref()))
         };
         self.settle(observer).await.map_err(Ending::Failure)
     }
@@ -211,6 +212,9 @@ impl Settling<'_> {
             let mut sure = false;
             let (observation, pause) = match looked {
                 Ok(look) => {
+                    if let Some(advised) = &look.advised {
+                        self.context.output.log(&advice_line(advised));
+                    }
                     self.run = look.run.unwrap_or_else(|| self.run.clone());
                     sure = matches!(observer, Observer::Race(_))
                         && (self.lists_us(&look.running) || waited >= polling.review_lag);

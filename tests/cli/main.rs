@@ -16,6 +16,7 @@ mod inspect;
 mod policy;
 mod reruns;
 mod scene;
+mod selection;
 mod settle;
 mod settle_at_once;
 mod trouble;

@@ -65,5 +65,10 @@ fn tell(context: &Context, told: Told<'_>) -> Result<(), Failure> {
     shown.map_err(|error| Failure::caused(Exit::Internal, "cannot write the advice", &error))
 }
 
+/// One line for the log of who needs to know the advice.
+pub(super) fn advice_line(advised: &Advised) -> String {
+    format!("testnet {} by the criteria: {advised}", advised.advice.word())
+}
+
 /// An advice and what it is about.
 type Looked = (Advised, About);
