@@ -6,8 +6,8 @@
 #[path = "support/openapi.rs"]
 mod openapi;
 
-#[path = "contract/change.rs"]
-mod change;
+#[path = "contract/reading.rs"]
+mod reading;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -328,38 +328,6 @@ fn an_answer_that_is_known_already_is_free() {
     assert_eq!(conditional().status, 200);
     let counted: Vec<bool> = github.exchanges().iter().map(|exchange| exchange.counted).collect();
     assert_eq!(counted, [true, false, true, true, true]);
-}
-
-#[test]
-fn pages_are_linked_under_the_base_path_of_an_enterprise_server() {
-    let (world, run) = world();
-    let github = start_with(world, Options { base_path: "/api/v3", ..Options::default() });
-    let mut next = Some(repository(&format!("/actions/runs/{run}/jobs?filter=all&per_page=4")));
-    let mut names = Vec::new();
-    while let Some(path) = next.take() {
-        let answer = get(&github, &path);
-        names.extend(answer.json()["jobs"].as_array().unwrap().iter().map(|job| job["name"].to_string()));
-        next = answer.header("link").and_then(|link| {
-            let part = link.split(", ").find(|part| part.ends_with("rel=\"next\""))?;
-            let url = part.strip_prefix('<')?.split_once('>')?.0;
-            Some(url.strip_prefix(github.api_url()).unwrap().to_owned())
-        });
-    }
-    assert_eq!(names.len(), 10);
-    Description::load().assert_holds(&github.exchanges());
-}
-
-#[test]
-fn a_file_comes_as_json_or_raw() {
-    let (world, _) = world();
-    let github = start(world);
-    let path = repository("/contents/policies/race.toml?ref=main");
-    let headers = [("authorization", "Bearer person"), ("accept", "application/vnd.github.raw+json")];
-    let raw = ask(&github, "GET", &path, &headers, "").unwrap();
-    assert_eq!(raw.body, "check = \"testnet-deployer\"\n");
-    let encoded = get(&github, &path).json()["content"].as_str().unwrap().to_owned();
-    assert_eq!(encoded, "Y2hlY2sgPSAidGVzdG5ldC1kZXBsb3llciIK\n");
-    Description::load().assert_holds(&github.exchanges());
 }
 
 /// A recorded exchange that is as described.

@@ -11,8 +11,8 @@ use testnet_deployer::config::{Flag, Layers, PolicyFile, Runner};
 use testnet_deployer::criteria::{Advice, Change, ChangedFile, advise};
 use testnet_deployer::exit::Exit;
 use testnet_deployer::policy::{
-    AfterUndo, Branch, Collect, Criteria, CriteriaRule, Deploy, Host, Jump, Learn, Monitor, Policy, Ready, Rules, Stall, Step,
-    Upload, Watch, WatchRule, duration,
+    AfterUndo, Branch, Collect, Criteria, CriteriaRule, Deploy, Host, Jump, Learn, Monitor, Policy, Ready,
+    Rules, Stall, Step, Upload, Watch, WatchRule, duration,
 };
 use testnet_deployer::rehearsal::workflow::{action, expression, keys as workflow_keys};
 
@@ -204,7 +204,8 @@ fn the_policy_page_tells_the_defaults() {
     assert_told("[[monitor.watch]]", &watch, &told);
     assert_told("[criteria]", &Criteria::default(), &["rule"]);
     let rule: CriteriaRule = least(json!({"name": "a", "advice": "required"}));
-    let Value::Object(all) = serde_json::to_value(&Policy::example().criteria.unwrap().rules[0]).unwrap() else {
+    let Value::Object(all) = serde_json::to_value(&Policy::example().criteria.unwrap().rules[0]).unwrap()
+    else {
         panic!("not a table")
     };
     let optional: Vec<&str> = all.keys().map(String::as_str).filter(|key| *key != "reason").collect();

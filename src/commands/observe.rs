@@ -62,9 +62,9 @@ pub(super) struct Look {
 /// Looks at what decides.
 pub(super) enum Observer {
     /// The jobs of a run.
-    Race(Race),
+    Race(Box<Race>),
     /// The check on the head of a pull request in the merge queue.
-    Head(Head),
+    Head(Box<Head>),
 }
 
 impl Observer {

@@ -127,11 +127,12 @@ impl Settling<'_> {
             let number = group_of(event).map_err(Ending::Failure)?;
             let ask = async || Ok(client.pull_request(number).await?);
             let pull = persist(context, clock, deadline, ask).await?;
-            Observer::Head(Head::new(client, number, pull.head_sha))
+            Observer::Head(Box::new(Head::new(client, number, pull.head_sha)))
         } else {
             let reader = Reader::new(client, self.run.id, Some(self.run.attempt)).about(sha, event);
             let race = Race::new(reader, &self.policy, arguments.checkpoint.as_deref());
-            Observer::Race(race.map_err(Ending::Failure)?.about(event).with_own_job(self.own_job.as_deref()))
+            let race = race.map_err(Ending::Failure)?.about(event);
+            Observer::Race(Box::new(race.with_own_job(self.own_job.as_deref())))
         };
         self.settle(observer).await.map_err(Ending::Failure)
     }

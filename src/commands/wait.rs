@@ -98,7 +98,7 @@ impl<'c> Start<'c> {
             let number = group_of(event).map_err(Ending::Failure)?;
             let ask = async || Ok(client.pull_request(number).await?);
             let pull = persist(context, *clock, deadline, ask).await?;
-            Observer::Head(Head::new(client, number, pull.head_sha))
+            Observer::Head(Box::new(Head::new(client, number, pull.head_sha)))
         } else {
             if let Some(number) = dispatched_for(event) {
                 let ask = async || Ok(client.pull_request(number).await?);
@@ -112,7 +112,7 @@ impl<'c> Start<'c> {
             if event.from_fork && beside.is_none() {
                 context.output.log("a run dispatched for this commit would not be seen: GITHUB_WORKFLOW_REF names no workflow of this repository");
             }
-            Observer::Race(race.about(event).beside(beside))
+            Observer::Race(Box::new(race.about(event).beside(beside)))
         };
         let waiting = Waiting {
             context,

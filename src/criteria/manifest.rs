@@ -174,7 +174,7 @@ impl Document {
         }
         for key in ["package", "project"] {
             if let Some(Value::Table(package)) = own.get_mut(key) {
-                package.retain(|key, _| !ABOUT.iter().any(|about| key == *about));
+                package.retain(|key, _| !ABOUT.contains(&key));
                 package.remove("resolver");
             }
         }

@@ -1,9 +1,9 @@
-//! What a change is made of, as the stand-in tells it.
+//! Pages, files and changes, as the stand-in tells them.
 
 use serde_json::json;
 
 use crate::openapi::Description;
-use crate::{ask, get, repository, start, world};
+use crate::{Options, ask, get, repository, start, start_with, world};
 
 #[test]
 fn a_change_is_told_as_github_tells_it() {
@@ -36,5 +36,37 @@ fn a_change_is_told_as_github_tells_it() {
     assert_eq!(get(&github, &path).json()[1]["body"], "second");
     let long = json!({"body": "x".repeat(65_537)}).to_string();
     assert_eq!(wrote("PATCH", &edited, &long).status, 422);
+    Description::load().assert_holds(&github.exchanges());
+}
+
+#[test]
+fn pages_are_linked_under_the_base_path_of_an_enterprise_server() {
+    let (world, run) = world();
+    let github = start_with(world, Options { base_path: "/api/v3", ..Options::default() });
+    let mut next = Some(repository(&format!("/actions/runs/{run}/jobs?filter=all&per_page=4")));
+    let mut names = Vec::new();
+    while let Some(path) = next.take() {
+        let answer = get(&github, &path);
+        names.extend(answer.json()["jobs"].as_array().unwrap().iter().map(|job| job["name"].to_string()));
+        next = answer.header("link").and_then(|link| {
+            let part = link.split(", ").find(|part| part.ends_with("rel=\"next\""))?;
+            let url = part.strip_prefix('<')?.split_once('>')?.0;
+            Some(url.strip_prefix(github.api_url()).unwrap().to_owned())
+        });
+    }
+    assert_eq!(names.len(), 10);
+    Description::load().assert_holds(&github.exchanges());
+}
+
+#[test]
+fn a_file_comes_as_json_or_raw() {
+    let (world, _) = world();
+    let github = start(world);
+    let path = repository("/contents/policies/race.toml?ref=main");
+    let headers = [("authorization", "Bearer person"), ("accept", "application/vnd.github.raw+json")];
+    let raw = ask(&github, "GET", &path, &headers, "").unwrap();
+    assert_eq!(raw.body, "check = \"testnet-deployer\"\n");
+    let encoded = get(&github, &path).json()["content"].as_str().unwrap().to_owned();
+    assert_eq!(encoded, "Y2hlY2sgPSAidGVzdG5ldC1kZXBsb3llciIK\n");
     Description::load().assert_holds(&github.exchanges());
 }
