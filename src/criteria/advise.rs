@@ -149,12 +149,14 @@ fn judge(criteria: &Criteria, change: &Change, gate: &Patterns, findings: &mut V
     }
 }
 
-/// Whether a rule fires on a file whatever else is changed. Only such a rule may ask for
-/// less than `unmatched` does: with any other one, a further file could weaken the advice.
+/// Whether a rule fires on a file whatever else is changed, in it or beside it. Only such
+/// a rule may ask for less than `unmatched` does: with any other one, a further change
+/// could weaken the advice.
 fn looks_at_one_file(rule: &CriteriaRule) -> bool {
-    let kinds = [&rule.paths, &rule.contents, &rule.crates, &rule.dependencies_of];
-    let kinds = kinds.into_iter().filter(|list| !list.is_empty()).count();
-    kinds == 1 && rule.lines_over.is_none() && rule.files_over.is_none()
+    rule.paths.is_empty() != rule.contents.is_empty()
+        && !rule.reads_manifests()
+        && rule.lines_over.is_none()
+        && rule.files_over.is_none()
 }
 
 /// A finding of our own.

@@ -258,6 +258,17 @@ fn a_lock_file_tells_what_is_built() {
 }
 
 #[test]
+fn a_named_crate_does_not_hide_another_one_in_the_same_file() {
+    let rule = CriteriaRule { advice: Need::Recommended, ..crates(&["sp-*"]) };
+    let criteria = Criteria { unmatched: Need::Required, ..of(rule) };
+    let text = |sp: &str, other: &str| format!("[dependencies]\nsp-io = \"{sp}\"\nother = \"{other}\"\n");
+    for (sp, other) in [("1", "2"), ("2", "2")] {
+        let change = manifests(&[("a/Cargo.toml", &text("1", "1"), &text(sp, other))]);
+        assert_eq!(advise(Some(&criteria), &change).advice, Advice::Required, "{sp} {other}");
+    }
+}
+
+#[test]
 fn a_lock_file_tells_what_a_package_is_built_on() {
     let with = |deep: &str, aside: &str| {
         lock(&[
