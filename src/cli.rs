@@ -78,6 +78,8 @@ pub enum Command {
     Deploy(Deploy),
     /// Watch the testnet until enough sessions have passed or it stalls
     Monitor(Monitor),
+    /// Say by the criteria whether a change needs a testnet, and why
+    Advise(Advise),
     /// Check or show the policy
     Policy(Policy),
 }
@@ -219,6 +221,26 @@ pub struct Monitor {
     /// Print what would end the soak, and when, and leave
     #[arg(long, conflicts_with = "once")]
     pub explain: bool,
+}
+
+/// `race advise`.
+#[derive(Debug, Args)]
+pub struct Advise {
+    /// Look at this checkout: at what differs between REF and HEAD
+    #[arg(long, value_name = "REF", conflicts_with_all = ["pr", "repo", "comment"])]
+    pub base: Option<String>,
+    /// Look at this commit in place of HEAD
+    #[arg(long, value_name = "REF", requires = "base")]
+    pub head: Option<String>,
+    /// Look at this pull request, by the API [default: this run's in Actions]
+    #[arg(long, value_name = "NUMBER")]
+    pub pr: Option<u64>,
+    /// The repository, as OWNER/NAME [default: GITHUB_REPOSITORY, else the git remote's]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repo: Option<String>,
+    /// Write the advice as a comment on the pull request, or update the one that is there
+    #[arg(long)]
+    pub comment: bool,
 }
 
 /// `race policy`.

@@ -7,7 +7,9 @@
 //! told in `docs/design/github.md`.
 
 mod artifact;
+mod change;
 mod client;
+mod comment;
 mod error;
 mod event;
 mod jobs;
@@ -18,7 +20,9 @@ mod reader;
 mod write;
 
 pub use artifact::Artifact;
+pub use change::{Comparison, LISTED_BY_COMPARISON, ListedFile, PullChange};
 pub use client::{Client, Connection, Repository};
+pub use comment::Comment;
 pub use error::{ApiError, Retry};
 pub use event::{Event, EventError, is_sha};
 pub use jobs::Notice;
