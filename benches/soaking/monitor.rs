@@ -89,7 +89,8 @@ pub(crate) fn full_speed(race: &Path) {
         memory = peak(&child).unwrap_or(memory);
         let counted = line.split_once(" of ").and_then(|(counted, _)| counted.parse::<u32>().ok());
         let Some((counted, now)) = counted.zip(cpu(&child)) else { continue };
-        if counted / 1000 > counted_before / 1000 {
+        // It tells every twentieth of the soak, and the last one with the verdict.
+        if counted / 1000 > counted_before / 1000 || counted >= MANY / 20 * 19 {
             let each = (now - before) * 1e6 / f64::from(counted - counted_before);
             rows.push(vec![format!("{counted_before} to {counted}"), format!("{each:.0}")]);
             (before, counted_before) = (now, counted);
