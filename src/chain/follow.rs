@@ -242,6 +242,7 @@ impl<N: Fn() -> Timestamp> Following<'_, N> {
 
     /// Tells of a new finalized head, and before it of what lies between.
     async fn advance(&mut self, block: Block, header: &Header) -> Result<(), End> {
+        self.client.below = block.number.checked_sub(1).map(|number| Block { number, hash: header.parent });
         let read = self.client.snapshots(&[block]).await?.pop().unwrap_or(Err(ChainError::Closed));
         let snapshot = match read {
             Err(error) if error.answered() => return self.complain(&error).await,
@@ -277,7 +278,7 @@ impl<N: Fn() -> Timestamp> Following<'_, N> {
         }
         let before = self.memory.last.replace(snapshot).map(|last| last.head);
         self.memory.told = Some(Known { number: head.number, session: head.session });
-        self.compare(before, block, header.parent).await?;
+        self.compare(before, block).await?;
         if header.upgrades() {
             self.identify(head.hash).await?;
         }
@@ -286,17 +287,12 @@ impl<N: Fn() -> Timestamp> Following<'_, N> {
 
     /// Tells the hashes at the heights where nodes are compared, and where this one was
     /// before: what it builds on must still be what was final then.
-    async fn compare(&mut self, before: Option<Head>, block: Block, parent: Hash) -> Result<(), End> {
+    async fn compare(&mut self, before: Option<Head>, block: Block) -> Result<(), End> {
         let common = block.number - block.number % STRIDE;
         let passed = before.is_none_or(|before| before.number < common) && common != block.number;
         let before = before.map(|before| before.number).filter(|before| *before < block.number);
         for number in passed.then_some(common).into_iter().chain(before).chain(self.memory.check.take()) {
-            let hash = if number.checked_add(1) == Some(block.number) {
-                Some(parent)
-            } else {
-                self.client.hashes_at(&[number]).await?.pop().flatten()
-            };
-            if let Some(hash) = hash {
+            if let Some(hash) = self.client.hashes_at(&[number]).await?.pop().flatten() {
                 self.teller.tell(Seen::FinalizedAt(Block { number, hash })).await?;
             }
         }
