@@ -78,6 +78,8 @@ pub enum Command {
     Deploy(Deploy),
     /// Watch the testnet until enough sessions have passed or it stalls
     Monitor(Monitor),
+    /// Say what a decided race has left waiting, or cancel it
+    Cleanup,
     /// Check or show the policy
     Policy(Policy),
 }
@@ -102,6 +104,9 @@ pub struct Settle {
     /// Write that the race goes on, unless this attempt has a status already
     #[arg(long, conflicts_with_all = ["exit_verdict", "verdict", "checkpoint"])]
     pub open: bool,
+    /// The run is being cancelled, which GitHub's API does not tell before it has ended
+    #[arg(long, conflicts_with = "open")]
+    pub cancelled: bool,
     /// The commit to write on [default: the event's head]
     #[arg(long, value_name = "SHA")]
     pub sha: Option<String>,
@@ -213,6 +218,10 @@ pub struct Monitor {
     /// Count the time of this leg from the deployment that this race.deploy/1 tells of
     #[arg(long, value_name = "FILE")]
     pub deployment: Option<PathBuf>,
+    /// Another job goes on where this leg is over: end with 0 then, too. The step's output
+    /// `verdict` is `unfinished`. Refused in a job whose success wins by itself
+    #[arg(long, requires = "checkpoint", conflicts_with = "once")]
+    pub leg: bool,
     /// Look once, fill in what happened since, judge, and leave
     #[arg(long, requires = "checkpoint")]
     pub once: bool,

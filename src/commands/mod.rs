@@ -6,6 +6,7 @@ mod artifact;
 mod beside;
 mod change;
 mod choose;
+mod cleanup;
 mod connect;
 mod context;
 mod deploy;
@@ -103,6 +104,7 @@ fn style(shared: &Shared, runner: &Runner) -> Style {
 async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::Policy(arguments) => policy::run(arguments, context),
+        Command::Cleanup => cleanup::run(context).await,
         Command::Settle(arguments) => settle::run(arguments, context).await,
         Command::Choose(arguments) => choose::run(arguments, context).await,
         Command::Wait(arguments) => wait::run(arguments, context).await,

@@ -130,7 +130,11 @@ impl Settling<'_> {
         } else {
             let reader = Reader::new(client, self.run.id, Some(self.run.attempt)).about(sha, event);
             let race = Race::new(reader, &self.policy, arguments.checkpoint.as_deref());
-            Observer::Race(race.map_err(Ending::Failure)?.with_own_job(self.own_job.as_deref()))
+            Observer::Race(
+                race.map_err(Ending::Failure)?
+                    .with_own_job(self.own_job.as_deref())
+                    .being_cancelled(arguments.cancelled),
+            )
         };
         self.settle(observer).await.map_err(Ending::Failure)
     }

@@ -263,10 +263,10 @@ impl Client {
         &mut self,
         path: &str,
         permission: &'static str,
-        body: &(impl serde::Serialize + Sync),
+        body: Option<&(impl serde::Serialize + Sync)>,
     ) -> Result<T, ApiError> {
         let route = format!("{}/repos/{}/{}/{path}", self.base, self.repository.owner, self.repository.name);
-        let response = whole(self.octocrab._post(route.as_str(), Some(body))).await?;
+        let response = whole(self.octocrab._post(route.as_str(), body)).await?;
         self.keep_budget(response.headers());
         self.charged += 1;
         tracing::debug!(path, status = response.status().as_u16(), "wrote to GitHub");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, ValueEnum as _};
 
-use super::arguments::{Approve, Arguments, Contender, Fault, Fork};
+use super::arguments::{Approve, Arguments, Contender, Fault, Fork, Mode};
 use super::world::ReviewState;
 
 /// When `race wait` gives up where nobody approves.
@@ -35,6 +35,12 @@ pub struct Scenario {
     pub port: u16,
     /// What goes wrong.
     pub fault: Option<Fault>,
+    /// Which workflow is run.
+    pub mode: Mode,
+    /// How long a leg of the soak goes on.
+    pub max_runtime: Option<Duration>,
+    /// The run is cancelled once it is won.
+    pub cancel_after_win: bool,
     /// Where the pull request comes from a fork: which of its runs is reviewed.
     pub fork: Option<Fork>,
 }
@@ -48,6 +54,15 @@ impl TryFrom<&Arguments> for Scenario {
         let by_hand = !asked && arguments.fault.is_none();
         if arguments.fork.is_some() && (by_hand || arguments.fault.is_some()) {
             return Err(conflict("`--fork` goes with `--approve` or `--reject`".to_owned()));
+        }
+        let for_relay = arguments.max_runtime.is_some()
+            || arguments.cancel_after_win
+            || arguments.fault == Some(Fault::RunCancelled);
+        if for_relay && arguments.mode == Mode::Poll {
+            return Err(conflict(
+                "`--max-runtime`, `--cancel-after-win` and `--fault run-cancelled` go with `--mode relay`"
+                    .to_owned(),
+            ));
         }
         let reviews = match (arguments.fault, asked) {
             (Some(fault @ (Fault::NoApproval | Fault::BothRejected)), true) => {
@@ -83,6 +98,9 @@ impl TryFrom<&Arguments> for Scenario {
             port: arguments.port,
             fault: arguments.fault,
             fork: arguments.fork,
+            mode: arguments.mode,
+            max_runtime: arguments.max_runtime,
+            cancel_after_win: arguments.cancel_after_win,
         })
     }
 }
@@ -93,6 +111,7 @@ fn reviews_of(fault: Fault) -> Vec<(Contender, ReviewState)> {
         Fault::NoApproval | Fault::UnprotectedEnvironment => Vec::new(),
         Fault::BothRejected => Contender::ALL.map(|one| (one, ReviewState::Rejected)).to_vec(),
         Fault::SessionStall
+        | Fault::RunCancelled
         | Fault::DeployStep
         | Fault::DeployCutOff
         | Fault::ApiOutage
@@ -154,6 +173,8 @@ mod tests {
             ("--fault both-rejected --approve null", ErrorKind::ArgumentConflict),
             ("--fork", ErrorKind::ArgumentConflict),
             ("--fork --fault deploy-step", ErrorKind::ArgumentConflict),
+            ("--fault run-cancelled", ErrorKind::ArgumentConflict),
+            ("--approve null --max-runtime 3s", ErrorKind::ArgumentConflict),
             ("--approve testnet --sessions 0", ErrorKind::ValueValidation),
         ] {
             assert_eq!(scenario(flags), Err(kind), "{flags}");

@@ -8,6 +8,7 @@ mod openapi;
 
 mod alike;
 mod choose;
+mod cleanup;
 mod dispatched;
 mod forged;
 mod inspect;

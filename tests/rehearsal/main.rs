@@ -8,6 +8,7 @@ mod deployment;
 #[path = "../support/openapi.rs"]
 mod openapi;
 mod played;
+mod relay;
 mod workflow;
 
 use std::process::Stdio;

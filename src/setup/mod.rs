@@ -1,0 +1,8 @@
+//! What a repository needs: which mode fits its soak, the files that `race init`
+//! writes, and what becomes of files that are there already. Pure: texts in, texts out.
+
+pub mod mode;
+pub mod workflow;
+
+pub use mode::{Mode, RunsOn, Soak};
+pub use workflow::Release;
