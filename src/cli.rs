@@ -80,6 +80,8 @@ pub enum Command {
     Monitor(Monitor),
     /// Say what a decided race has left waiting, or cancel it
     Cleanup,
+    /// Write the workflow and the policies that a repository needs
+    Init(Init),
     /// Check or show the policy
     Policy(Policy),
 }
@@ -228,6 +230,69 @@ pub struct Monitor {
     /// Print what would end the soak, and when, and leave
     #[arg(long, conflicts_with = "once")]
     pub explain: bool,
+}
+
+/// `race init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The repository
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// How the verdict is waited for [default: what fits the soak]
+    #[arg(long, value_enum)]
+    pub mode: Option<Mode>,
+    /// Whose runners the long jobs run on
+    #[arg(long, value_enum, default_value_t)]
+    pub runner: RunnerKind,
+    /// How long a session of your chain takes, for example 60s
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub session_length: Option<Duration>,
+    /// How many sessions the testnet must pass
+    #[arg(long, value_name = "NUMBER", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    pub target_sessions: u32,
+    /// A host of the testnet; may be given several times
+    #[arg(long, value_name = "USER@HOST[:PORT]")]
+    pub target: Vec<String>,
+    /// Where a node answers; may be given several times
+    #[arg(long, value_name = "URL")]
+    pub node: Vec<String>,
+    /// Who reviews, and owns workflow and policies; may be given several times
+    #[arg(long, value_name = "LOGIN | ORGANISATION/TEAM")]
+    pub reviewer: Vec<String>,
+    /// Another name for an environment, of testnet, null or testnet-soak
+    #[arg(long, value_name = "ENVIRONMENT=NAME")]
+    pub environment: Vec<String>,
+    /// The program that goes to the testnet [default: the workspace's node]
+    #[arg(long, value_name = "NAME")]
+    pub binary: Option<String>,
+    /// The commit of the release that the workflow installs [default: that of this race]
+    #[arg(long, value_name = "SHA")]
+    pub release: Option<String>,
+    /// Write without asking
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Write nothing, and say what would be written
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// How the verdict is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// A job polls, and is the check.
+    Poll,
+    /// Jobs of seconds write a commit status; the soak goes from leg to leg.
+    Relay,
+}
+
+/// Whose runners the long jobs run on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RunnerKind {
+    /// GitHub's.
+    #[default]
+    Hosted,
+    /// Your own.
+    SelfHosted,
 }
 
 /// `race policy`.

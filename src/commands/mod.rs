@@ -11,6 +11,7 @@ mod connect;
 mod context;
 mod deploy;
 mod failure;
+mod init;
 mod inspect;
 mod monitor;
 mod observe;
@@ -104,6 +105,7 @@ fn style(shared: &Shared, runner: &Runner) -> Style {
 async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::Policy(arguments) => policy::run(arguments, context),
+        Command::Init(arguments) => init::run(arguments, context),
         Command::Cleanup => cleanup::run(context).await,
         Command::Settle(arguments) => settle::run(arguments, context).await,
         Command::Choose(arguments) => choose::run(arguments, context).await,

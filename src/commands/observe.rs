@@ -89,8 +89,6 @@ pub(super) struct Race {
     reader: Reader,
     own_jobs: Vec<String>,
     soaks: Vec<SoakProof>,
-    /// The run is being cancelled.
-    cancelled: bool,
     /// Where the run gets no secrets: the run that was dispatched in its stead.
     beside: Option<Box<Beside>>,
 }
@@ -104,25 +102,13 @@ impl Race {
 
     /// Without a checkpoint.
     pub(super) fn of(reader: Reader, policy: &Policy) -> Self {
-        Self {
-            reader,
-            own_jobs: vec![policy.check.clone()],
-            soaks: Vec::new(),
-            cancelled: false,
-            beside: None,
-        }
+        Self { reader, own_jobs: vec![policy.check.clone()], soaks: Vec::new(), beside: None }
     }
 
     /// A job of this name is ours as well: that it goes on keeps no branch from
     /// being given up.
     pub(super) fn with_own_job(mut self, name: Option<&str>) -> Self {
         self.own_jobs.extend(name.map(str::to_owned));
-        self
-    }
-
-    /// The run is being cancelled, which the API does not tell before it has ended.
-    pub(super) const fn being_cancelled(mut self, cancelled: bool) -> Self {
-        self.cancelled = cancelled;
         self
     }
 
@@ -153,7 +139,6 @@ impl Race {
         let mut reading = self.reader.read(depth, now).await?;
         reading.snapshot.own_jobs.clone_from(&self.own_jobs);
         reading.snapshot.soaks.clone_from(&self.soaks);
-        reading.snapshot.run.cancelled |= self.cancelled;
         let mut wanted = environments_that_matter(policy, &reading.snapshot);
         wanted.retain(|environment| !reading.snapshot.environments.contains_key(environment));
         if !wanted.is_empty() {

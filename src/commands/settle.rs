@@ -129,12 +129,9 @@ impl Settling<'_> {
             Observer::Head(Head::new(client, number, pull.head_sha))
         } else {
             let reader = Reader::new(client, self.run.id, Some(self.run.attempt)).about(sha, event);
+            let reader = reader.being_cancelled(arguments.cancelled);
             let race = Race::new(reader, &self.policy, arguments.checkpoint.as_deref());
-            Observer::Race(
-                race.map_err(Ending::Failure)?
-                    .with_own_job(self.own_job.as_deref())
-                    .being_cancelled(arguments.cancelled),
-            )
+            Observer::Race(race.map_err(Ending::Failure)?.with_own_job(self.own_job.as_deref()))
         };
         self.settle(observer).await.map_err(Ending::Failure)
     }

@@ -11,6 +11,7 @@ mod choose;
 mod cleanup;
 mod dispatched;
 mod forged;
+mod init;
 mod inspect;
 mod policy;
 mod reruns;
