@@ -109,6 +109,7 @@ fn testnet(answers: &Answers) -> String {
     );
     put("target_sessions = 500", &format!("target_sessions = {}", answers.target_sessions));
     put("no_session = \"17m\"  ", "# no_session = \"17m\"");
+    put("# [monitor.expect]\n# system_version", "[monitor.expect]\nsystem_version");
     if answers.mode == Mode::Relay {
         let leg = duration::format(answers.runs_on.leg());
         put("# max_runtime = \"5h\" ", &format!("max_runtime = \"{leg}\""));

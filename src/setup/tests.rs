@@ -47,6 +47,7 @@ fn the_answers_stand_in_the_policies() {
         "url = \"ws://127.0.0.1:9944\"\nvia_ssh = \"validator-1\"\n",
         "url = \"wss://rpc.example\"\n# name",
         "\n# no_session",
+        "\n[monitor.expect]\nsystem_version_contains = \"{short_sha}\"\n",
     ] {
         assert!(testnet.contains(line), "{line}: {testnet}");
     }

@@ -217,6 +217,9 @@ fn next(answers: &Answers, plan: &[(File, Kept)], owners: &Owners) -> Vec<String
     } else {
         "pin each host's key in policies/testnet.toml, as it stands on the host itself".to_owned()
     });
+    steps.push(
+        "fit the steps in policies/testnet.toml to how your node is installed and restarted".to_owned(),
+    );
     steps.push("race policy check, then race deploy --plan: what would be run on the hosts".to_owned());
     if !owners.missing.is_empty() {
         let file = owners.there.unwrap_or(CODEOWNERS[0]);
