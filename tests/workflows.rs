@@ -156,7 +156,10 @@ fn in_the_relay_no_job_is_the_check_and_nothing_of_the_pull_request_runs_beside_
     let cleaning = ["cleanup-after-testnet", "cleanup-after-null"];
     for name in ["testnet", "soak-2"].iter().chain(&settling).chain(&cleaning) {
         let job = job_in(RELAY, name);
-        assert!(job.contains("ref: ${{ github.event.pull_request.base.sha || github.sha }}"), "{job}");
+        // What only settles reads the base's policy by the API, and needs no checkout.
+        let base = "ref: ${{ github.event.pull_request.base.sha || github.sha }}";
+        assert_eq!(job.contains(base), ["testnet", "soak-2"].contains(name), "{job}");
+        assert_eq!(job.contains("/checkout@"), job.contains(base), "{job}");
         assert!(!job.contains("inputs") && !job.contains("cache") && !job.contains("uses: ./"), "{job}");
         assert_eq!(job.matches("head.sha").count(), 0, "{job}");
         for line in job.lines().filter(|line| line.trim_start().starts_with("run:")) {

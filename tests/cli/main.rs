@@ -7,6 +7,7 @@
 mod openapi;
 
 mod alike;
+mod cancelled;
 mod choose;
 mod cleanup;
 mod dispatched;

@@ -1,6 +1,10 @@
 //! The relay as it is shipped: no job waits, the soak goes from leg to leg, and the
 //! check is a commit status.
 
+use std::process::Command;
+
+use testnet_deployer::rehearsal::workflow::SHIPPED;
+
 use crate::played::{Played, play};
 
 /// The states of the statuses that were written, in their order.
@@ -146,4 +150,42 @@ fn a_fork_is_told_what_to_do_and_wins_when_dispatched() {
         assert_eq!(log(&played, job), "", "{job} of the fork's own run");
     }
     assert_eq!(statuses(&played), ["pending", "success"]);
+}
+
+/// What `race init` writes is run as it was written, with the release that it pins.
+#[test]
+fn what_init_writes_is_what_is_rehearsed() {
+    let directory = tempfile::tempdir().unwrap();
+    for (mode, more, legs) in [("poll", "--target-sessions 30", 0), ("relay", "", 2)] {
+        let root = directory.path().join(mode);
+        std::fs::create_dir(&root).unwrap();
+        let flags =
+            format!("init --yes --mode {mode} --session-length 1m --release {} {more}", "a".repeat(40));
+        let written = Command::new(env!("CARGO_BIN_EXE_race"))
+            .args(flags.split_whitespace())
+            .arg("--dir")
+            .arg(&root)
+            .output()
+            .unwrap();
+        assert!(written.status.success(), "{written:?}");
+        let workflow = root.join(".github/workflows/testnet-deployer.yml");
+        let text = std::fs::read_to_string(&workflow).unwrap();
+        assert_eq!(text.matches("environment: testnet-soak\n").count(), legs, "{text}");
+        let flags =
+            format!("--mode {mode} --approve testnet --sessions 25 --workflow {}", workflow.display());
+        play(&flags, 0, "won", Some("testnet"));
+    }
+}
+
+/// In a workflow whose testnet job wins by itself no leg may be over with success.
+#[test]
+fn a_leg_is_refused_where_its_success_would_win() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("workflow.yml");
+    assert!(SHIPPED.contains("race monitor "));
+    std::fs::write(&path, SHIPPED.replace("race monitor ", "race monitor --leg ")).unwrap();
+    let flags = format!("--approve testnet --sessions 25 --workflow {}", path.display());
+    let played = play(&flags, 10, "lost", None);
+    let log = log(&played, "testnet");
+    assert!(log.contains("--leg is refused: a leg that is over would win the race"), "{log}");
 }
