@@ -1,6 +1,7 @@
 //! `race init` in repositories that are laid out as public Rust workspaces are.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -204,11 +205,7 @@ fn in_a_single_crate_edits_are_kept_when_it_is_run_again() {
     assert!(read(root, WORKFLOW).contains("  soak-4:\n"), "1000 sessions take another leg");
     let json = init(root, "--session-length 60s --dry-run --format json");
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
-    assert_eq!(
-        (&json["mode"], &json["files"][2]["is"]),
-        (&"relay".into(), &"kept, it was edited".into()),
-        "{json}"
-    );
+    assert_eq!((&json["mode"], &json["files"][2]["is"]), (&"relay".into(), &"kept".into()), "{json}");
 }
 
 #[test]
@@ -241,4 +238,41 @@ fn what_cannot_work_is_refused_with_the_numbers() {
     let ran = race(root, "init --release abc --session-length 60s --yes");
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert_eq!(fs::read_dir(root).unwrap().count(), 0);
+}
+
+/// At a terminal what is missing is asked for, and nothing is written without a yes.
+#[test]
+fn at_a_terminal_it_asks() {
+    for (last, written) in [("yes", true), ("no", false), ("", false)] {
+        let directory = tempfile::tempdir().unwrap();
+        single_crate(directory.path());
+        let command = format!("{} init --release {RELEASE}", env!("CARGO_BIN_EXE_race"));
+        // `script` gives it a terminal of its own.
+        let mut child = Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .current_dir(directory.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let answers =
+            format!("soon\n60s\nroot@203.0.113.10 not-a-host\nroot@203.0.113.10\n\nalice bob\n{last}\n");
+        child.stdin.take().unwrap().write_all(answers.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{told}");
+        for said in [
+            "how long a session of your chain takes",
+            "`soon` is not a duration",
+            "`not-a-host` is no target",
+            "where a node answers [ws://127.0.0.1:9944]: ",
+            "* relay  fits: 3 legs",
+            "/policies/ @alice @bob",
+            "write that? yes or no [no]: ",
+        ] {
+            assert!(told.contains(said), "{said}: {told}");
+        }
+        assert_eq!(directory.path().join("policies/race.toml").exists(), written, "{told}");
+        assert_eq!(told.contains("next:"), written, "{told}");
+    }
 }

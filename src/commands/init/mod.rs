@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Init, context: &Context) -> Result<Exit, Failure> 
         Format::Human => {}
         Format::Json => {
             let files: Vec<_> =
-                plan.iter().map(|(file, kept)| json!({"path": file.path, "is": word(kept)})).collect();
+                plan.iter().map(|(file, kept)| json!({"path": file.path, "is": slug(kept)})).collect();
             let json = json!({
                 "schema": "race.init/1",
                 "mode": answers.mode.word(),
@@ -138,6 +138,16 @@ const fn word(kept: &Kept) -> &'static str {
         Kept::Same => "as it should be",
         Kept::Ours { .. } => "replaced, nobody has edited it",
         Kept::Edited { .. } => "kept, it was edited",
+    }
+}
+
+/// The same in the JSON.
+const fn slug(kept: &Kept) -> &'static str {
+    match kept {
+        Kept::New => "new",
+        Kept::Same => "same",
+        Kept::Ours { .. } => "replaced",
+        Kept::Edited { .. } => "kept",
     }
 }
 
