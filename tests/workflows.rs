@@ -152,7 +152,7 @@ fn both_gates_ask_for_their_review_at_once() {
 fn in_the_relay_no_job_is_the_check_and_nothing_of_the_pull_request_runs_beside_a_key() {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(RELAY)).unwrap();
     assert!(!text.contains("    name: testnet-deployer\n"), "GitHub would require both");
-    let settling = ["open", "after-testnet", "after-null", "settled", "cancelled"];
+    let settling = ["open", "after-testnet", "after-null", "settled", "queue", "cancelled"];
     let cleaning = ["cleanup-after-testnet", "cleanup-after-null"];
     for name in ["testnet", "soak-2"].iter().chain(&settling).chain(&cleaning) {
         let job = job_in(RELAY, name);
@@ -190,4 +190,20 @@ fn in_the_relay_the_gates_need_nothing_and_the_legs_are_not_reviewed() {
     let leg = job_in(RELAY, "soak-2");
     assert!(leg.contains("    environment: testnet-soak\n") && leg.contains("artifact-ids: "), "{leg}");
     assert!(leg.contains("if: needs.testnet.outputs.soak == 'unfinished'\n"), "{leg}");
+}
+
+/// On a merge group's commit lies what the pull request changes: nothing of it may run,
+/// and nobody is asked for a review.
+#[test]
+fn in_a_merge_queue_the_relay_only_mirrors() {
+    let here = "if: github.event_name == 'workflow_dispatch' || github.event.pull_request.head.repo";
+    for name in ["build", "testnet", "\"null\""] {
+        assert!(job_in(RELAY, name).contains(here), "{name}");
+    }
+    assert!(job_in(RELAY, "open").contains("if: github.event_name != 'merge_group'\n"));
+    let queue = job_in(RELAY, "queue");
+    assert!(queue.contains("if: github.event_name == 'merge_group'\n"), "{queue}");
+    assert!(!queue.contains("checkout") && !queue.contains("needs:"), "{queue}");
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(RELAY)).unwrap();
+    assert!(text.contains("inputs.pull_request || github.ref }}"), "groups would cancel each other");
 }

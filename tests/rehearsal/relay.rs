@@ -100,7 +100,10 @@ fn null_wins_beside_a_rejected_testnet_which_stays_rejected() {
 #[test]
 fn both_rejected_lose_with_the_second() {
     let played = play("--mode relay --fault both-rejected", 11, "lost", None);
-    assert_eq!(statuses(&played), ["pending", "failure"]);
+    // The two tails may write at the same moment, and then the same.
+    let mut written = statuses(&played);
+    written.dedup();
+    assert_eq!(written, ["pending", "failure"]);
     assert_ne!(log(&played, "settled"), "");
 }
 
