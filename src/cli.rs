@@ -82,6 +82,8 @@ pub enum Command {
     Cleanup,
     /// Write the workflow and the policies that a repository needs
     Init(Init),
+    /// Say by the criteria whether a change needs a testnet, and why
+    Advise(Advise),
     /// Check or show the policy
     Policy(Policy),
 }
@@ -293,6 +295,26 @@ pub enum RunnerKind {
     Hosted,
     /// Your own.
     SelfHosted,
+}
+
+/// `race advise`.
+#[derive(Debug, Args)]
+pub struct Advise {
+    /// Look at this checkout: at what differs between REF and HEAD
+    #[arg(long, value_name = "REF", conflicts_with_all = ["pr", "repo", "comment"])]
+    pub base: Option<String>,
+    /// Look at this commit in place of HEAD
+    #[arg(long, value_name = "REF", requires = "base")]
+    pub head: Option<String>,
+    /// Look at this pull request, by the API [default: this run's in Actions]
+    #[arg(long, value_name = "NUMBER")]
+    pub pr: Option<u64>,
+    /// The repository, as OWNER/NAME [default: GITHUB_REPOSITORY, else the git remote's]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repo: Option<String>,
+    /// Write the advice as a comment on the pull request, or update the one that is there
+    #[arg(long)]
+    pub comment: bool,
 }
 
 /// `race policy`.

@@ -1,6 +1,7 @@
 //! One file per subcommand: fetch, call a core, report. The only place where
 //! adapters meet.
 
+mod advise;
 mod announce;
 mod artifact;
 mod beside;
@@ -20,6 +21,7 @@ mod policy;
 mod policy_source;
 mod publish;
 mod settle;
+mod showed;
 mod signals;
 mod soaking;
 mod subject;
@@ -104,6 +106,7 @@ fn style(shared: &Shared, runner: &Runner) -> Style {
 
 async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
     match command {
+        Command::Advise(arguments) => advise::run(arguments, context).await,
         Command::Policy(arguments) => policy::run(arguments, context),
         Command::Init(arguments) => init::run(arguments, context),
         Command::Cleanup => cleanup::run(context).await,

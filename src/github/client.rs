@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, DATE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LINK, RETRY_AFTER};
+use http::header::{DATE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LINK, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Limited};
@@ -17,7 +17,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::error::{ApiError, Retry};
+use super::error::{ApiError, Retry, permission_for};
 use super::pace::Budget;
 
 /// How long a connection, and a whole answer, may take.
@@ -27,12 +27,10 @@ pub(super) const ANSWER: Duration = Duration::from_secs(20);
 const LARGEST: usize = 32 * 1024 * 1024;
 /// How often a patient client asks, and the first pause between two tries.
 const TRIES: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest that a patient client waits because GitHub asks it to.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// The media type of a file as it is.
-const RAW: HeaderValue = HeaderValue::from_static("application/vnd.github.raw+json");
 /// Headers of the rate limit: requests left, and when the count starts anew.
 const REMAINING: &str = "x-ratelimit-remaining";
 const RESET: &str = "x-ratelimit-reset";
@@ -195,15 +193,6 @@ impl Client {
         Ok(())
     }
 
-    /// Reads a file of the repository at a commit
-    /// (`GET /repos/{owner}/{repo}/contents/{path}`), as text.
-    pub(super) async fn get_file(&mut self, path: &str) -> Result<String, ApiError> {
-        let headers = HeaderMap::from_iter([(ACCEPT, RAW)]);
-        let answer = self.send(path, headers).await?;
-        String::from_utf8(answer.body.into())
-            .map_err(|error| ApiError::Malformed { path: path.to_owned(), message: error.to_string() })
-    }
-
     /// Asks for `path` of the repository; conditionally where `conditional` and the
     /// last answer had an ETag.
     pub(super) async fn ask(&mut self, path: &str, conditional: bool) -> Result<Answer, ApiError> {
@@ -234,7 +223,7 @@ impl Client {
         Ok(response)
     }
 
-    async fn send(&mut self, path: &str, headers: HeaderMap) -> Result<Answer, ApiError> {
+    pub(super) async fn send(&mut self, path: &str, headers: HeaderMap) -> Result<Answer, ApiError> {
         let response = self.exchange(path, headers).await?;
         let date = date_of(response.headers());
         if response.status() == StatusCode::NOT_MODIFIED
@@ -266,7 +255,26 @@ impl Client {
         body: Option<&(impl serde::Serialize + Sync)>,
     ) -> Result<T, ApiError> {
         let route = format!("{}/repos/{}/{}/{path}", self.base, self.repository.owner, self.repository.name);
-        let response = whole(self.octocrab._post(route.as_str(), body)).await?;
+        self.wrote(path, permission, whole(self.octocrab._post(route.as_str(), body)).await?)
+    }
+
+    /// The same for what is there already (`PATCH`).
+    pub(super) async fn patch<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        permission: &'static str,
+        body: &(impl serde::Serialize + Sync),
+    ) -> Result<T, ApiError> {
+        let route = format!("{}/repos/{}/{}/{path}", self.base, self.repository.owner, self.repository.name);
+        self.wrote(path, permission, whole(self.octocrab._patch(route.as_str(), Some(body))).await?)
+    }
+
+    fn wrote<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        permission: &'static str,
+        response: Response<Bytes>,
+    ) -> Result<T, ApiError> {
         self.keep_budget(response.headers());
         self.charged += 1;
         tracing::debug!(path, status = response.status().as_u16(), "wrote to GitHub");
@@ -388,21 +396,6 @@ fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
 
 fn date_of(headers: &HeaderMap) -> Option<Timestamp> {
     rfc2822::DateTimeParser::new().parse_timestamp(headers.get(DATE)?.as_bytes()).ok()
-}
-
-/// The permission of a workflow's token that a path takes.
-fn permission_for(path: &str) -> &'static str {
-    if path.starts_with("contents") {
-        "contents: read"
-    } else if path.starts_with("pulls") {
-        "pull-requests: read"
-    } else if path.contains("/check-runs") {
-        "checks: read"
-    } else if path.contains("/status") {
-        "statuses: read"
-    } else {
-        "actions: read"
-    }
 }
 
 /// An error with all its causes: octocrab's own text is often a single word.

@@ -7,9 +7,12 @@
 //! told in `docs/design/github.md`.
 
 mod artifact;
+mod change;
 mod client;
+mod comment;
 mod error;
 mod event;
+mod jobs;
 mod lookup;
 mod model;
 mod pace;
@@ -17,9 +20,12 @@ mod reader;
 mod write;
 
 pub use artifact::Artifact;
+pub use change::{Comparison, LISTED_BY_COMPARISON, ListedFile, PullChange};
 pub use client::{Client, Connection, Repository};
+pub use comment::Comment;
 pub use error::{ApiError, Retry};
 pub use event::{Event, EventError, is_sha};
+pub use jobs::Notice;
 pub use lookup::{Check, NewestStatus, Progress, PullRequest};
 pub use pace::{Budget, Pace, Toll};
 pub use reader::{Depth, Reader, Reading};

@@ -72,19 +72,24 @@ impl Output {
         }
     }
 
-    /// Opens a group of lines in Actions; elsewhere a heading.
-    pub fn group(&self, title: &str) {
+    /// Has Actions mask a value in all that follows.
+    pub fn mask(&self, value: &str) {
         if self.style.actions {
-            self.command(&actions::group(&inert(title)));
-        } else {
-            self.log_painted(Paint::Bold, title);
+            self.command(&actions::mask(value));
         }
     }
 
-    /// Closes a group of lines in Actions.
-    pub fn end_group(&self) {
+    /// Lines of the log under a title; in Actions a group that is folded away. Lines
+    /// may hold untrusted text. It is written at once, so that no other line gets into
+    /// the group and nothing can end us within it.
+    pub fn folded(&self, title: &str, lines: &[String]) {
+        let body: Vec<_> = lines.iter().map(|line| inert(line)).collect();
+        let body = body.join("\n");
         if self.style.actions {
-            self.command(actions::END_GROUP);
+            let open = actions::group(&inert(title));
+            to_stderr(&format!("{open}\n{body}\n{}", actions::END_GROUP));
+        } else {
+            to_stderr(&format!("{}\n{body}", Paint::Bold.on(self.style.color_err, &inert(title))));
         }
     }
 

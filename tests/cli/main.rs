@@ -6,6 +6,8 @@
 #[path = "../support/openapi.rs"]
 mod openapi;
 
+mod advise;
+mod advise_local;
 mod alike;
 mod cancelled;
 mod choose;
@@ -17,6 +19,7 @@ mod inspect;
 mod policy;
 mod reruns;
 mod scene;
+mod selection;
 mod settle;
 mod settle_at_once;
 mod trouble;

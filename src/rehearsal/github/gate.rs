@@ -125,8 +125,10 @@ fn needed_permission(request: &Request) -> Option<&'static str> {
     let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
         ["repos", _, _, "actions" | "environments", ..] => Some("actions"),
-        ["repos", _, _, "contents", ..] => Some("contents"),
-        ["repos", _, _, "pulls", ..] | ["repos", _, _, "commits", .., "pulls"] => Some("pull_requests"),
+        ["repos", _, _, "contents" | "compare", ..] => Some("contents"),
+        ["repos", _, _, "pulls" | "issues", ..] | ["repos", _, _, "commits", .., "pulls"] => {
+            Some("pull_requests")
+        }
         ["repos", _, _, "commits", .., "check-runs"] | ["repos", _, _, "check-runs", ..] => Some("checks"),
         ["repos", _, _, "commits", .., "status" | "statuses"] | ["repos", _, _, "statuses", _] => {
             Some("statuses")

@@ -6,6 +6,7 @@
 //! behaviour is not documented, the comment says so.
 
 mod artifact;
+pub(in crate::rehearsal) mod diff;
 mod environment;
 mod job;
 mod repository;
@@ -13,9 +14,10 @@ mod review;
 mod run;
 
 pub use artifact::Artifact;
+pub use diff::FileChange;
 pub use environment::{Environment, Reviewer};
-pub use job::{Conclusion, Job, Runner, Status, Step};
-pub use repository::{Commit, CommitStatus, NewStatus, PullRequest, Repository, StatusError, User};
+pub use job::{Annotation, Conclusion, Job, Runner, Status, Step};
+pub use repository::{Comment, Commit, CommitStatus, NewStatus, PullRequest, Repository, StatusError, User};
 pub use review::{PendingDeployment, Review, ReviewError, ReviewState};
 pub use run::Run;
 
@@ -46,6 +48,8 @@ pub struct World {
     pub artifacts: Vec<Artifact>,
     /// Commit statuses, oldest first.
     pub statuses: Vec<CommitStatus>,
+    /// Comments on pull requests, oldest first.
+    pub comments: Vec<Comment>,
     next_id: u64,
 }
 
@@ -74,6 +78,7 @@ impl World {
             environments: Vec::new(),
             artifacts: Vec::new(),
             statuses: Vec::new(),
+            comments: Vec::new(),
             next_id: 1000,
         };
         world.user(owner);
