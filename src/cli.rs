@@ -78,6 +78,10 @@ pub enum Command {
     Deploy(Deploy),
     /// Watch the testnet until enough sessions have passed or it stalls
     Monitor(Monitor),
+    /// Say what a decided race has left waiting, or cancel it
+    Cleanup,
+    /// Write the workflow and the policies that a repository needs
+    Init(Init),
     /// Say by the criteria whether a change needs a testnet, and why
     Advise(Advise),
     /// Check or show the policy
@@ -104,6 +108,9 @@ pub struct Settle {
     /// Write that the race goes on, unless this attempt has a status already
     #[arg(long, conflicts_with_all = ["exit_verdict", "verdict", "checkpoint"])]
     pub open: bool,
+    /// The run is being cancelled, which GitHub's API does not tell before it has ended
+    #[arg(long, conflicts_with = "open")]
+    pub cancelled: bool,
     /// The commit to write on [default: the event's head]
     #[arg(long, value_name = "SHA")]
     pub sha: Option<String>,
@@ -215,12 +222,79 @@ pub struct Monitor {
     /// Count the time of this leg from the deployment that this race.deploy/1 tells of
     #[arg(long, value_name = "FILE")]
     pub deployment: Option<PathBuf>,
+    /// Another job goes on where this leg is over: end with 0 then, too. The step's output
+    /// `verdict` is `unfinished`. Refused in a job whose success wins by itself
+    #[arg(long, requires = "checkpoint", conflicts_with = "once")]
+    pub leg: bool,
     /// Look once, fill in what happened since, judge, and leave
     #[arg(long, requires = "checkpoint")]
     pub once: bool,
     /// Print what would end the soak, and when, and leave
     #[arg(long, conflicts_with = "once")]
     pub explain: bool,
+}
+
+/// `race init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The repository
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// How the verdict is waited for [default: what fits the soak]
+    #[arg(long, value_enum)]
+    pub mode: Option<Mode>,
+    /// Whose runners the long jobs run on
+    #[arg(long, value_enum, default_value_t)]
+    pub runner: RunnerKind,
+    /// How long a session of your chain takes, for example 60s
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub session_length: Option<Duration>,
+    /// How many sessions the testnet must pass
+    #[arg(long, value_name = "NUMBER", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    pub target_sessions: u32,
+    /// A host of the testnet; may be given several times
+    #[arg(long, value_name = "USER@HOST[:PORT]")]
+    pub target: Vec<String>,
+    /// Where a node answers; may be given several times
+    #[arg(long, value_name = "URL")]
+    pub node: Vec<String>,
+    /// Who reviews, and owns workflow and policies; may be given several times
+    #[arg(long, value_name = "LOGIN | ORGANISATION/TEAM")]
+    pub reviewer: Vec<String>,
+    /// Another name for an environment, of testnet, null or testnet-soak
+    #[arg(long, value_name = "ENVIRONMENT=NAME")]
+    pub environment: Vec<String>,
+    /// The program that goes to the testnet [default: the workspace's node]
+    #[arg(long, value_name = "NAME")]
+    pub binary: Option<String>,
+    /// The commit of the release that the workflow installs [default: that of this race]
+    #[arg(long, value_name = "SHA")]
+    pub release: Option<String>,
+    /// Write without asking
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Write nothing, and say what would be written
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// How the verdict is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// A job polls, and is the check.
+    Poll,
+    /// Jobs of seconds write a commit status; the soak goes from leg to leg.
+    Relay,
+}
+
+/// Whose runners the long jobs run on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RunnerKind {
+    /// GitHub's.
+    #[default]
+    Hosted,
+    /// Your own.
+    SelfHosted,
 }
 
 /// `race advise`.

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use testnet_deployer::config::{Flag, Layers, PolicyFile, Runner};
@@ -164,7 +165,7 @@ fn the_policy_page_has_every_table_and_names_every_key() {
 #[test]
 fn the_policy_page_tells_the_defaults() {
     let mut top = fields(&Policy::default());
-    top.retain(|(key, _)| ["check", "selection"].contains(&key.as_str()));
+    top.retain(|(key, _)| ["check", "selection", "after_win"].contains(&key.as_str()));
     assert_eq!(keys("race.toml"), top);
 
     let branch: Branch = least(json!({"name": "a"}));
@@ -272,6 +273,43 @@ fn the_page_tells_how_long_a_session_may_take() {
     let monitor: Monitor = least(json!({"session_length": "1m", "node": []}));
     assert_eq!(duration::format(monitor.no_session()), "17m");
     assert!(page("docs/reference/policy.md").contains("twice `session_length` plus 15 min"));
+}
+
+/// The arithmetic of the page, done anew.
+#[test]
+fn the_page_about_modes_has_the_numbers_of_the_code() {
+    use testnet_deployer::setup::mode::{DEPLOYMENT, fit, told};
+    use testnet_deployer::setup::{Mode, RunsOn, Soak};
+    let rows = rows(&page("docs/choose-a-mode.md"));
+    let soaks: Vec<_> = rows.iter().filter(|row| row[0].contains(" sessions of ")).collect();
+    assert_eq!(soaks.len(), 6);
+    for row in soaks {
+        let (sessions, length) = row[0].split_once(" sessions of ").unwrap();
+        let soak = Soak {
+            session_length: duration::parse(length).unwrap(),
+            sessions: sessions.parse().unwrap(),
+            ready_within: Duration::from_mins(30),
+            deployment: DEPLOYMENT,
+        };
+        let words = |duration: Duration| told(duration).replace(' ', "");
+        let plain = |cell: &str| cell.replace(" min", "m").replace([' ', '0'], "");
+        assert!(words(soak.whole()).replace('0', "").starts_with(&plain(&row[1])), "{row:?}");
+        for (cell, runs_on) in [(&row[2], RunsOn::Hosted), (&row[4], RunsOn::SelfHosted)] {
+            let fits = fit(Mode::Poll, &soak, runs_on).ok();
+            assert_eq!(fits.is_some(), cell.starts_with("fits"), "{row:?}");
+            if let (Some(room), Some((_, review))) = (fits, cell.split_once(", ")) {
+                let review = plain(review.split(" for ").next().unwrap());
+                assert_eq!(words(room.review).replace('0', ""), review, "{row:?}");
+            }
+        }
+        for (cell, runs_on) in [(&row[3], RunsOn::Hosted), (&row[5], RunsOn::SelfHosted)] {
+            let fits = fit(Mode::Relay, &soak, runs_on).is_ok();
+            assert_eq!(fits, !cell.starts_with("no"), "{row:?}");
+            if let Some(legs) = cell.split_whitespace().find_map(|word| word.parse::<u32>().ok()) {
+                assert_eq!(soak.legs(runs_on), legs, "{row:?}");
+            }
+        }
+    }
 }
 
 /// Links between the pages are checked by the book's build; the README is outside of it.

@@ -14,13 +14,14 @@ mod uses;
 use uses::{Use, uses};
 
 /// What a module may use of our library, itself left out.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("exit", &[]),
     ("policy", &[]),
     ("race", &["policy", "exit"]),
     ("soak", &["policy", "exit"]),
     ("criteria", &["policy", "exit"]),
     ("deploy", &["policy", "exit"]),
+    ("setup", &["policy", "exit"]),
     ("config", &["policy", "exit"]),
     ("github", &["race", "soak", "criteria", "deploy", "policy", "exit"]),
     ("ssh", &["race", "soak", "criteria", "deploy", "policy", "exit"]),
@@ -31,14 +32,14 @@ const MAY_USE: [(&str, &[&str]); 16] = [
         "commands",
         &[
             "chain", "cli", "config", "criteria", "deploy", "exit", "github", "policy", "race", "report",
-            "soak", "ssh",
+            "setup", "soak", "ssh",
         ],
     ),
     (
         "rehearsal",
         &[
             "chain", "cli", "commands", "config", "criteria", "deploy", "exit", "github", "policy", "race",
-            "report", "soak", "ssh",
+            "report", "setup", "soak", "ssh",
         ],
     ),
     ("main", &["commands", "cli", "exit"]),
@@ -46,7 +47,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
 ];
 
 /// The modules that are given values and return values.
-const PURE: [&str; 6] = ["policy", "race", "soak", "criteria", "deploy", "exit"];
+const PURE: [&str; 7] = ["policy", "race", "soak", "criteria", "deploy", "setup", "exit"];
 
 /// What a pure module does without: a runtime, a clock, chance, and everything
 /// that is outside of the process.

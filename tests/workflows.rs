@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// Every workflow and action of the repository.
+/// Every workflow and action of the repository, and those that others get.
 fn files() -> Vec<PathBuf> {
-    let github = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    let mut directories = vec![github];
+    let mut directories = vec![root.join(".github"), root.join("src/setup/workflows")];
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
@@ -31,11 +31,12 @@ fn files() -> Vec<PathBuf> {
 fn unquoted(text: &str) -> Vec<&str> {
     let comment = Regex::new(r"(^|\s)#.*$").unwrap();
     let quoted = Regex::new(r#""[^"]*"|'[^']*'"#).unwrap();
-    let bare = Regex::new(r"(?i)\bnull\b").unwrap();
+    let word = Regex::new(r"[\w-]+").unwrap();
     let dotted = Regex::new(r"(?i)\.\s*null\b").unwrap();
     let is_wrong = |line: &&str| {
         let code = comment.replace(line, "");
-        dotted.is_match(&code) || bare.is_match(&quoted.replace_all(&code, ""))
+        let bare = quoted.replace_all(&code, "");
+        dotted.is_match(&code) || word.find_iter(&bare).any(|word| word.as_str().eq_ignore_ascii_case("null"))
     };
     text.lines().filter(is_wrong).collect()
 }
@@ -62,17 +63,28 @@ fn a_null_that_is_a_keyword_is_found() {
     ] {
         assert_eq!(unquoted(line), [line]);
     }
-    for line in
-        ["\"null\":", "needs: ['null']", "if: needs['null'].result == 'a'", "nullable: a", "a: b # null"]
-    {
+    for line in [
+        "\"null\":",
+        "needs: ['null']",
+        "if: needs['null'].result == 'a'",
+        "nullable: a",
+        "needs: after-null",
+        "a: b # null",
+    ] {
         assert_eq!(unquoted(line), Vec::<&str>::new());
     }
 }
 
 /// The text of one job of the shipped workflow.
 fn job(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/workflows/testnet-deployer.yml");
-    let text = fs::read_to_string(path).unwrap();
+    job_in(".github/workflows/testnet-deployer.yml", name)
+}
+
+const RELAY: &str = "src/setup/workflows/relay.yml";
+
+/// The text of one job of a workflow.
+fn job_in(path: &str, name: &str) -> String {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
     let (_, after) = text.split_once(&format!("\n  {name}:\n")).unwrap();
     let of_the_job = |line: &&str| line.is_empty() || line.starts_with("    ");
     after.lines().take_while(of_the_job).collect::<Vec<_>>().join("\n")
@@ -134,4 +146,64 @@ fn both_gates_ask_for_their_review_at_once() {
         assert!(job.contains(&format!("    name: {name}\n")), "{job}");
     }
     assert!(!job("build").contains("secrets"));
+}
+
+#[test]
+fn in_the_relay_no_job_is_the_check_and_nothing_of_the_pull_request_runs_beside_a_key() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(RELAY)).unwrap();
+    assert!(!text.contains("    name: testnet-deployer\n"), "GitHub would require both");
+    let settling = ["open", "after-testnet", "after-null", "settled", "queue", "cancelled"];
+    let cleaning = ["cleanup-after-testnet", "cleanup-after-null"];
+    for name in ["testnet", "soak-2"].iter().chain(&settling).chain(&cleaning) {
+        let job = job_in(RELAY, name);
+        // What only settles reads the base's policy by the API, and needs no checkout.
+        let base = "ref: ${{ github.event.pull_request.base.sha || github.sha }}";
+        assert_eq!(job.contains(base), ["testnet", "soak-2"].contains(name), "{job}");
+        assert_eq!(job.contains("/checkout@"), job.contains(base), "{job}");
+        assert!(!job.contains("inputs") && !job.contains("cache") && !job.contains("uses: ./"), "{job}");
+        assert_eq!(job.matches("head.sha").count(), 0, "{job}");
+        for line in job.lines().filter(|line| line.trim_start().starts_with("run:")) {
+            assert!(line.contains("run: exec race "), "{line}");
+        }
+        let writes: Vec<&str> = job.lines().map(str::trim).filter(|line| line.contains(": write ")).collect();
+        let expected = match *name {
+            name if settling.contains(&name) => "statuses: write",
+            name if cleaning.contains(&name) => "actions: write",
+            _ => "",
+        };
+        assert_eq!(writes.len(), usize::from(!expected.is_empty()), "{job}");
+        assert!(writes.iter().all(|line| line.starts_with(expected)), "{job}");
+    }
+    for name in ["build", "\"null\"", "soaked"] {
+        let job = job_in(RELAY, name);
+        assert!(!job.contains(": write") && !job.contains("secrets"), "{job}");
+    }
+}
+
+#[test]
+fn in_the_relay_the_gates_need_nothing_and_the_legs_are_not_reviewed() {
+    for name in ["testnet", "\"null\""] {
+        let job = job_in(RELAY, name);
+        assert!(!job.contains("needs:"), "{job}");
+        assert!(job.contains(&format!("    environment: {name}\n")), "{job}");
+    }
+    let leg = job_in(RELAY, "soak-2");
+    assert!(leg.contains("    environment: testnet-soak\n") && leg.contains("artifact-ids: "), "{leg}");
+    assert!(leg.contains("if: needs.testnet.outputs.soak == 'unfinished'\n"), "{leg}");
+}
+
+/// On a merge group's commit lies what the pull request changes: nothing of it may run,
+/// and nobody is asked for a review.
+#[test]
+fn in_a_merge_queue_the_relay_only_mirrors() {
+    let here = "if: github.event_name == 'workflow_dispatch' || github.event.pull_request.head.repo";
+    for name in ["build", "testnet", "\"null\""] {
+        assert!(job_in(RELAY, name).contains(here), "{name}");
+    }
+    assert!(job_in(RELAY, "open").contains("if: github.event_name != 'merge_group'\n"));
+    let queue = job_in(RELAY, "queue");
+    assert!(queue.contains("if: github.event_name == 'merge_group'\n"), "{queue}");
+    assert!(!queue.contains("checkout") && !queue.contains("needs:"), "{queue}");
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(RELAY)).unwrap();
+    assert!(text.contains("inputs.pull_request || github.ref }}"), "groups would cancel each other");
 }

@@ -7,10 +7,12 @@ mod artifact;
 mod beside;
 mod change;
 mod choose;
+mod cleanup;
 mod connect;
 mod context;
 mod deploy;
 mod failure;
+mod init;
 mod inspect;
 mod monitor;
 mod observe;
@@ -106,6 +108,8 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure>
     match command {
         Command::Advise(arguments) => advise::run(arguments, context).await,
         Command::Policy(arguments) => policy::run(arguments, context),
+        Command::Init(arguments) => init::run(arguments, context),
+        Command::Cleanup => cleanup::run(context).await,
         Command::Settle(arguments) => settle::run(arguments, context).await,
         Command::Choose(arguments) => choose::run(arguments, context).await,
         Command::Wait(arguments) => wait::run(arguments, context).await,

@@ -127,7 +127,8 @@ fn refused(error: &ApiError, publication: &Publication<'_>) -> Failure {
     let failure = connect::failed(error);
     match error {
         ApiError::Forbidden { .. } if publication.from_fork => failure.help(
-            "the token of a fork's run only reads: let the job itself be the check there, with `race wait`",
+            "the token of a fork's run only reads: look at its head, and dispatch this workflow for it with its number \
+             and SHA; or let a job that runs `race wait` be the check",
         ),
         ApiError::NotFound { .. } => {
             failure.help("check that the commit is in this repository, and that the token may write statuses")

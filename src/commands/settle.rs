@@ -130,6 +130,7 @@ impl Settling<'_> {
             Observer::Head(Box::new(Head::new(client, number, pull.head_sha)))
         } else {
             let reader = Reader::new(client, self.run.id, Some(self.run.attempt)).about(sha, event);
+            let reader = reader.being_cancelled(arguments.cancelled);
             let race = Race::new(reader, &self.policy, arguments.checkpoint.as_deref());
             let race = race.map_err(Ending::Failure)?.about(event);
             Observer::Race(Box::new(race.with_own_job(self.own_job.as_deref())))

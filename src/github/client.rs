@@ -252,10 +252,10 @@ impl Client {
         &mut self,
         path: &str,
         permission: &'static str,
-        body: &(impl serde::Serialize + Sync),
+        body: Option<&(impl serde::Serialize + Sync)>,
     ) -> Result<T, ApiError> {
         let route = format!("{}/repos/{}/{}/{path}", self.base, self.repository.owner, self.repository.name);
-        self.wrote(path, permission, whole(self.octocrab._post(route.as_str(), Some(body))).await?)
+        self.wrote(path, permission, whole(self.octocrab._post(route.as_str(), body)).await?)
     }
 
     /// The same for what is there already (`PATCH`).

@@ -96,7 +96,7 @@ impl Client {
     /// When GitHub refuses, or its answer does not come: then it may be there.
     pub async fn comment(&mut self, number: u64, body: &str) -> Result<Comment, ApiError> {
         let path = format!("issues/{number}/comments");
-        self.post::<Listed>(&path, PERMISSION, &New { body }).await.map(Comment::from)
+        self.post::<Listed>(&path, PERMISSION, Some(&New { body })).await.map(Comment::from)
     }
 
     /// Gives a comment another text, once

@@ -22,6 +22,7 @@ pub struct Reader {
     head_sha: Option<String>,
     pull_request: Option<u64>,
     from_fork: bool,
+    cancelled: bool,
     run: Option<Run>,
     jobs: Vec<Job>,
     reviews: Vec<Review>,
@@ -69,6 +70,7 @@ impl Reader {
             head_sha: None,
             pull_request: None,
             from_fork: false,
+            cancelled: false,
             run: None,
             jobs: Vec::new(),
             reviews: Vec::new(),
@@ -84,6 +86,13 @@ impl Reader {
         self.head_sha = head_sha;
         self.pull_request = event.pull_request;
         self.from_fork = event.from_fork;
+        self
+    }
+
+    /// The run is being cancelled, which the API does not tell before it has ended.
+    #[must_use]
+    pub const fn being_cancelled(mut self, cancelled: bool) -> Self {
+        self.cancelled = cancelled;
         self
     }
 
@@ -194,7 +203,7 @@ impl Reader {
                 .or(about)
                 .or_else(|| run.pull_requests.first().map(|pull| pull.number)),
             started_at: run.run_started_at.or(run.created_at),
-            cancelled: run.conclusion == "cancelled",
+            cancelled: self.cancelled || run.conclusion == "cancelled",
         })
     }
 

@@ -71,7 +71,7 @@ impl Client {
     /// When GitHub refuses, or its answer does not come: then it may be set.
     pub async fn set_status(&mut self, sha: &str, status: &NewStatus<'_>) -> Result<Posted, ApiError> {
         let path = format!("statuses/{}", segment(sha));
-        self.post::<model::Status>(&path, "statuses: write", status).await.map(Posted::from)
+        self.post::<model::Status>(&path, "statuses: write", Some(status)).await.map(Posted::from)
     }
 
     /// The environments of a run that wait for a review
@@ -101,7 +101,21 @@ impl Client {
     ) -> Result<(), ApiError> {
         let path = format!("actions/runs/{run_id}/pending_deployments");
         let review = Review { environment_ids, state, comment };
-        let _: serde::de::IgnoredAny = self.post(&path, "deployments: write", &review).await?;
+        let _: serde::de::IgnoredAny = self.post(&path, "deployments: write", Some(&review)).await?;
         Ok(())
+    }
+
+    /// Asks GitHub to cancel a run (`POST .../actions/runs/{run_id}/cancel`). One that
+    /// has ended, or is being cancelled (409), needs none.
+    ///
+    /// # Errors
+    ///
+    /// When GitHub refuses, or its answer does not come: then it may be done.
+    pub async fn cancel(&mut self, run_id: u64) -> Result<(), ApiError> {
+        let path = format!("actions/runs/{run_id}/cancel");
+        match self.post::<serde::de::IgnoredAny>(&path, "actions: write", None::<&()>).await {
+            Ok(_) | Err(ApiError::Status { status: 409, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }

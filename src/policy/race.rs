@@ -20,6 +20,17 @@ pub enum Selection {
     Auto,
 }
 
+/// What becomes of a run whose race is won.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AfterWin {
+    /// What still waits for a review is left waiting.
+    #[default]
+    Leave,
+    /// The run is cancelled, once its verdict cannot be lost by that.
+    CancelRun,
+}
+
 /// One contender of the race: an environment and the job or jobs behind it.
 ///
 /// `gate` and `job` stand for the job of that name, for what they match as a

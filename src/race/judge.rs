@@ -72,7 +72,7 @@ impl Facts {
             && match self.state {
                 State::Failed => true,
                 State::Cancelled => !run.cancelled,
-                State::Skipped => self.at_later_job,
+                State::Skipped => self.at_later_job && !run.cancelled,
                 _ => false,
             }
     }

@@ -15,6 +15,7 @@
 //! the run that was dispatched for it.
 
 pub mod choose;
+pub mod cleanup;
 pub mod contender;
 mod decide;
 pub mod dispatched;

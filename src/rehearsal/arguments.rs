@@ -44,12 +44,31 @@ pub struct Arguments {
     /// dispatched]
     #[arg(long, value_enum, value_name = "RUN", num_args = 0..=1, require_equals = true, default_missing_value = "dispatched")]
     pub fork: Option<Fork>,
+    /// Which of the shipped workflows is run
+    #[arg(long, value_enum, default_value_t)]
+    pub mode: Mode,
+    /// How long a leg of the soak goes on, with `--mode relay` [default: without an end]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub max_runtime: Option<Duration>,
+    /// Have the run cancelled once it is won, with `--mode relay`
+    #[arg(long)]
+    pub cancel_after_win: bool,
     /// Run this workflow instead of the shipped one
     #[arg(long, value_name = "FILE")]
     pub workflow: Option<PathBuf>,
     /// Keep logs, policies and verdict.json in this directory
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
+}
+
+/// Which of the shipped workflows is run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// A job polls, and is the check.
+    #[default]
+    Poll,
+    /// Jobs that live for seconds write a commit status.
+    Relay,
 }
 
 /// What the reviewer approves.
@@ -108,6 +127,8 @@ pub enum Fault {
     BothRejected,
     /// The environment of `null` does not exist, so GitHub lets the job run: void (14)
     UnprotectedEnvironment,
+    /// Somebody cancels the run while a later leg soaks, with `--mode relay`: cancelled (13)
+    RunCancelled,
     /// A step of the deployment fails on the last host, and all are rolled back (30): lost (10)
     DeployStep,
     /// The new version cuts the last host off, which undoes by itself, and all are rolled

@@ -15,6 +15,7 @@ use super::deployment::{self, DeploymentLog};
 use super::desk;
 use super::github::{self, Trouble};
 use super::page::ToldEnding;
+use super::relay;
 use super::scenario::Scenario;
 use super::show::Show;
 use super::stage::{CHECK, REVIEWER, Stage};
@@ -24,7 +25,7 @@ use super::workflow::{Ended, Runner, Workflow};
 use super::world::ReviewState;
 use crate::commands::{Signal, Signals};
 use crate::exit::Exit;
-use crate::report::{Output, Paint};
+use crate::report::Output;
 
 /// `race wait` keeps its deadline by itself; a rehearsal that is still going on so
 /// much later is broken, and must not hang.
@@ -38,9 +39,6 @@ const PAGE_LASTS: Duration = Duration::from_secs(5);
 
 /// The same where somebody asked us to leave.
 const FAREWELL: Duration = Duration::from_millis(500);
-
-/// How much of a failed job's log is shown.
-const TAIL_LINES: usize = 20;
 
 /// The files of the jobs' workspaces that are kept beside the logs.
 const KEPT: [&str; 3] = ["deploy.json", "soak.json", "verdict.json"];
@@ -70,11 +68,20 @@ pub(super) async fn play(
     if let Some(dispatched) = &mut play.dispatched {
         dispatched.stop(&KEPT).await;
     }
+    // Each job that settled has a verdict of its own. This is the last word.
+    let last = match &ending {
+        Ok(Ending::Over) => {
+            let run = play.reviewed_runner().staged();
+            Some(desk::verdict(&stage, run.id, &stage.path("verdict.json")).await?)
+        }
+        _ => None,
+    };
     play.show.finish();
     stage.write_exchanges()?;
     told?;
     Ok(match ending? {
         Ending::Decided(status) => code_of(status),
+        Ending::Over => code_of(last),
         Ending::Asked(signal) => signal.exit().code(),
         Ending::OutOfTime => Exit::Internal.code(),
     })
@@ -84,6 +91,8 @@ pub(super) async fn play(
 enum Ending {
     /// `race wait` ended.
     Decided(Option<ExitStatus>),
+    /// Nothing moves any more, where no job waits for the verdict.
+    Over,
     /// Somebody asked us to leave.
     Asked(Signal),
     /// `race wait` went on far beyond its deadline.
@@ -150,6 +159,10 @@ impl<'a> Play<'a> {
                 return Ok(Ending::Decided(status));
             }
             self.review_what_waits();
+            let reviewed = self.reviewed && self.reviews.is_empty();
+            if relay::is_over(self.scenario, self.stage, self.reviewed_runner(), reviewed) {
+                return Ok(Ending::Over);
+            }
             self.go_wrong();
             self.show_how_it_stands(*sessions.borrow_and_update());
             tokio::select! {
@@ -174,7 +187,10 @@ impl<'a> Play<'a> {
 
     /// A maintainer dispatches a run once the check of the fork's own run waits.
     async fn dispatch_for_a_fork(&mut self) -> io::Result<()> {
-        if !self.dispatches() || self.dispatched.is_some() || !self.stage.github.was_asked("/jobs") {
+        if !self.dispatches()
+            || self.dispatched.is_some()
+            || !relay::is_begun(self.scenario, self.stage, &self.runner)
+        {
             return Ok(());
         }
         let staged = Staged::dispatched(self.stage, self.workflow).await?;
@@ -197,7 +213,8 @@ impl<'a> Play<'a> {
     fn review_what_waits(&mut self) {
         let run = self.reviewed_runner().staged().id;
         let is_missing = self.dispatches() && self.dispatched.is_none();
-        if self.reviewed || is_missing || !self.stage.github.was_asked(&format!("/runs/{run}/jobs")) {
+        if self.reviewed || is_missing || !relay::is_begun(self.scenario, self.stage, self.reviewed_runner())
+        {
             return;
         }
         self.reviewed = true;
@@ -222,7 +239,11 @@ impl<'a> Play<'a> {
 
     /// What goes wrong with GitHub, does so once an approved job runs.
     fn go_wrong(&mut self) {
-        if self.gone_wrong || !self.runner.has_passed_a_gate() || !self.reviews.is_empty() {
+        if self.gone_wrong
+            || !relay::may_go_wrong(self.scenario, &self.runner)
+            || !self.runner.has_passed_a_gate()
+            || !self.reviews.is_empty()
+        {
             return;
         }
         self.gone_wrong = true;
@@ -233,6 +254,11 @@ impl<'a> Play<'a> {
                 self.show.say(&format!("fault: GitHub is out of reach for {seconds} s"));
                 github.trouble(Trouble::new(github::Fault::Dropped).until(now + FAULT_LASTS / 2));
                 github.trouble(Trouble::new(github::Fault::BadGateway).until(now + FAULT_LASTS));
+            }
+            Some(Fault::RunCancelled) => {
+                self.show.say(&format!("fault: {REVIEWER} cancels the run"));
+                let (person, run) = (self.stage.reviewer(), self.runner.staged().id);
+                self.reviews.spawn(async move { person.cancel(run).await });
             }
             Some(Fault::RateLimit) => {
                 self.show.say(&format!("fault: the rate limit is spent for {seconds} s"));
@@ -294,13 +320,19 @@ impl<'a> Play<'a> {
     async fn tell(&mut self, ending: &Ending) -> io::Result<()> {
         self.show_how_it_stands(*self.stage.chain.sessions().borrow());
         self.show.finish();
-        let green = matches!(ending, Ending::Decided(status) if code_of(*status) == 0);
+        let status = relay::status(self.stage).unwrap_or_else(|| "not there".to_owned());
+        let green = match ending {
+            Ending::Decided(status) => code_of(*status) == 0,
+            Ending::Over => status == "success",
+            Ending::Asked(_) | Ending::OutOfTime => false,
+        };
         let line = match ending {
             Ending::Decided(status) => {
                 let code = code_of(*status);
                 let exit = Exit::ALL.into_iter().find(|exit| exit.code() == code);
                 format!("race wait: exit {code}, {}", exit.map_or("a code of no meaning", Exit::meaning))
             }
+            Ending::Over => format!("the status {CHECK} is {status}"),
             Ending::Asked(signal) => format!("{}: the rehearsal ends", signal.name()),
             Ending::OutOfTime => "race wait went on far beyond its deadline".to_owned(),
         };
@@ -315,15 +347,15 @@ impl<'a> Play<'a> {
         for runner in std::iter::once(&self.runner).chain(&self.dispatched) {
             for name in runner.failed_jobs() {
                 if !(told_below && *name == *CHECK) {
-                    self.show_tail(runner.staged(), name);
+                    self.show.tail(runner.staged(), name);
                 }
             }
         }
-        if matches!(ending, Ending::Decided(_)) {
+        if matches!(ending, Ending::Decided(_) | Ending::Over) {
             let color = io::stdout().is_terminal() && self.show.output().style.color_out;
             let told = self.inspect(color).await?;
             if told.is_empty() {
-                self.show_tail(self.runner.staged(), "inspect");
+                self.show.tail(self.runner.staged(), "inspect");
             }
             io::stdout().lock().write_all(&told)?;
             let plain = if color { self.inspect(false).await? } else { told };
@@ -358,18 +390,6 @@ impl<'a> Play<'a> {
         let inspect = String::from_utf8_lossy(&inspect).into_owned();
         self.stage.github.tell_page(|told| told.ending = Some(ToldEnding { green, verdict, inspect }));
         self.stage.github.page_is_finished(limit).await;
-    }
-
-    fn show_tail(&self, run: &Staged, name: &str) {
-        let path = run.path(&format!("{name}.log"));
-        let bytes = std::fs::read(&path).unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<&str> = text.lines().collect();
-        let output = self.show.output();
-        output.log_painted(Paint::Bold, &format!("the end of the log of {}{name}:", run.prefix));
-        for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
-            output.log_painted(Paint::Dim, &format!("  | {line}"));
-        }
     }
 }
 

@@ -46,6 +46,15 @@ impl Person {
         self.call("POST", &path, Some(&body)).await.map(drop)
     }
 
+    /// Cancels a run.
+    ///
+    /// # Errors
+    ///
+    /// When the stand-in refuses.
+    pub(super) async fn cancel(&self, run: u64) -> io::Result<()> {
+        self.call("POST", &format!("/actions/runs/{run}/cancel"), None).await.map(drop)
+    }
+
     /// Reads something of the repository.
     ///
     /// # Errors
@@ -71,7 +80,7 @@ impl Person {
         stream.read_to_string(&mut answer).await?;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
         let value: Value = serde_json::from_str(body).unwrap_or_default();
-        if head.split(' ').nth(1) == Some("200") {
+        if matches!(head.split(' ').nth(1), Some("200" | "202")) {
             return Ok(value);
         }
         Err(io::Error::other(format!("{method} {path} was refused: {}", value["message"])))

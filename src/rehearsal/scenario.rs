@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, ValueEnum as _};
 
-use super::arguments::{Approve, Arguments, Contender, Fault, Fork};
+use super::arguments::{Approve, Arguments, Contender, Fault, Fork, Mode};
 use super::world::ReviewState;
 
 /// When `race wait` gives up where nobody approves.
@@ -35,6 +35,12 @@ pub struct Scenario {
     pub port: u16,
     /// What goes wrong.
     pub fault: Option<Fault>,
+    /// Which workflow is run.
+    pub mode: Mode,
+    /// How long a leg of the soak goes on.
+    pub max_runtime: Option<Duration>,
+    /// The run is cancelled once it is won.
+    pub cancel_after_win: bool,
     /// How many legs the soak has, where it is shown alone.
     pub legs: Option<u32>,
     /// Where the pull request comes from a fork: which of its runs is reviewed.
@@ -50,6 +56,15 @@ impl TryFrom<&Arguments> for Scenario {
         let by_hand = !asked && arguments.fault.is_none() && arguments.legs.is_none();
         if arguments.fork.is_some() && (by_hand || arguments.fault.is_some()) {
             return Err(conflict("`--fork` goes with `--approve` or `--reject`".to_owned()));
+        }
+        let for_relay = arguments.max_runtime.is_some()
+            || arguments.cancel_after_win
+            || arguments.fault == Some(Fault::RunCancelled);
+        if for_relay && arguments.mode == Mode::Poll {
+            return Err(conflict(
+                "`--max-runtime`, `--cancel-after-win` and `--fault run-cancelled` go with `--mode relay`"
+                    .to_owned(),
+            ));
         }
         let reviews = match (arguments.fault, asked) {
             (Some(fault @ (Fault::NoApproval | Fault::BothRejected)), true) => {
@@ -86,6 +101,9 @@ impl TryFrom<&Arguments> for Scenario {
             fault: arguments.fault,
             legs: arguments.legs,
             fork: arguments.fork,
+            mode: arguments.mode,
+            max_runtime: arguments.max_runtime,
+            cancel_after_win: arguments.cancel_after_win,
         })
     }
 }
@@ -96,6 +114,7 @@ fn reviews_of(fault: Fault) -> Vec<(Contender, ReviewState)> {
         Fault::NoApproval | Fault::UnprotectedEnvironment => Vec::new(),
         Fault::BothRejected => Contender::ALL.map(|one| (one, ReviewState::Rejected)).to_vec(),
         Fault::SessionStall
+        | Fault::RunCancelled
         | Fault::DeployStep
         | Fault::DeployCutOff
         | Fault::ApiOutage
@@ -157,6 +176,8 @@ mod tests {
             ("--fault both-rejected --approve null", ErrorKind::ArgumentConflict),
             ("--fork", ErrorKind::ArgumentConflict),
             ("--fork --fault deploy-step", ErrorKind::ArgumentConflict),
+            ("--fault run-cancelled", ErrorKind::ArgumentConflict),
+            ("--approve null --max-runtime 3s", ErrorKind::ArgumentConflict),
             ("--approve testnet --sessions 0", ErrorKind::ValueValidation),
         ] {
             assert_eq!(scenario(flags), Err(kind), "{flags}");

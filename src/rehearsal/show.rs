@@ -3,11 +3,15 @@
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::staged::Staged;
 use super::world::{Conclusion, Job, Status, Step};
-use crate::report::{Output, inert};
+use crate::report::{Output, Paint, inert};
 
 /// Where there is no terminal, so many lines tell of the sessions.
 const SESSION_LINES: u32 = 5;
+
+/// How much of a failed job's log is shown.
+const TAIL_LINES: usize = 20;
 
 /// Shows a rehearsal.
 pub(super) struct Show {
@@ -87,6 +91,19 @@ impl Show {
             }
         }
         self.shown_sessions = self.shown_sessions.max(passed);
+    }
+
+    /// Shows the end of a job's log.
+    pub(super) fn tail(&self, run: &Staged, name: &str) {
+        let path = run.path(&format!("{name}.log"));
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        let title = format!("the end of the log of {}{name}:", run.prefix);
+        self.output.log_painted(Paint::Bold, &title);
+        for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
+            self.output.log_painted(Paint::Dim, &format!("  | {line}"));
+        }
     }
 
     /// Draws no more; what was drawn stays.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::arguments::{Contender, Fault};
+use super::arguments::{Contender, Fault, Mode};
 use super::dev_chain::{DevChain, DevChainOptions};
 use super::github::{GitHub, Options, Token};
 use super::reviewer::Person;
@@ -31,6 +31,9 @@ const TITLE: &str = "Rotate keys earlier";
 pub(super) const REVIEWER_TOKEN: &str = "ghp_reviewer";
 /// A rehearsal lives an hour in seconds, so it may ask as often as in many hours.
 const HOURLY_LIMIT: u64 = 100_000;
+
+/// The environment of the legs of a soak, which nobody reviews.
+pub(super) const SOAK_ENVIRONMENT: &str = "testnet-soak";
 
 /// How long the testnet goes on before it stalls, where it does: a deployment takes two
 /// seconds of it.
@@ -114,6 +117,10 @@ impl Stage {
                 world.protect(contender.name(), &[REVIEWER, "bob"], now);
             }
         }
+        if scenario.mode == Mode::Relay {
+            // What runs after the approval must not be asked to be approved again.
+            world.protect(SOAK_ENVIRONMENT, &[], now);
+        }
         let run = world.start_pull_request_run(pull_request, now);
         let options = Options { hourly_limit: HOURLY_LIMIT, port: scenario.port, ..Options::default() };
         let github = GitHub::start(world, options)?;
@@ -156,11 +163,15 @@ impl Stage {
 /// The race's policy: the shipped one, with waits that suit a rehearsal.
 fn race_policy(scenario: &Scenario) -> String {
     let deadline = duration::format(scenario.deadline);
+    let job = if scenario.mode == Mode::Relay { "soaked" } else { "testnet" };
+    let after_win = if scenario.cancel_after_win { "cancel-run" } else { "leave" };
     format!(
         r#"check = "{CHECK}"
+after_win = "{after_win}"
 
 [[branch]]
 name = "testnet"
+job = "{job}"
 
 [[branch]]
 name = "null"

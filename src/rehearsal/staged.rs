@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::arguments::Contender;
 use super::github::Token;
 use super::reviewer::Person;
-use super::stage::{REVIEWER, Stage};
+use super::stage::{REVIEWER, SOAK_ENVIRONMENT, Stage};
 use super::workflow::Workflow;
 
 /// A run on the stage.
@@ -112,7 +112,8 @@ impl Staged {
     /// The secrets that a job gets once its environment was approved.
     pub(super) fn secrets_of(&self, stage: &Stage, environment: Option<&str>) -> Map<String, Value> {
         let mut secrets = Map::new();
-        if self.trusted && environment == Some(Contender::Testnet.name()) {
+        let named = [Contender::Testnet.name(), SOAK_ENVIRONMENT];
+        if self.trusted && environment.is_some_and(|name| named.contains(&name)) {
             let key = stage.testnet.key().to_owned();
             secrets.insert("TESTNET_SSH_KEY".to_owned(), Value::String(key));
         }

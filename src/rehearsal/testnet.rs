@@ -109,6 +109,8 @@ impl Testnet {
         text.push_str(&STEPS.replace("DESTINATION", &to).replace("RPC_PORT", &chain.port().to_string()));
         let session = duration::format(scenario.session_every);
         let no_session = duration::format(super::stage::NO_SESSION + scenario.session_every * 10);
+        let leg = scenario.max_runtime.map(|leg| format!("max_runtime = \"{}\"\n", duration::format(leg)));
+        let leg = leg.unwrap_or_default();
         let (target, url) = (scenario.sessions, chain.url());
         text.push_str(&format!(
             r#"
@@ -116,7 +118,7 @@ impl Testnet {
 session_length = "{session}"
 target_sessions = {target}
 unmeasured_after = "10s"
-
+{leg}
 [[monitor.node]]
 url = "{url}"
 

@@ -9,6 +9,7 @@ mod legs;
 #[path = "../support/openapi.rs"]
 mod openapi;
 mod played;
+mod relay;
 mod workflow;
 
 use std::process::Stdio;

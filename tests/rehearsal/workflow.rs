@@ -43,6 +43,12 @@ fn needs_outputs_variables_and_conditions_are_honoured() {
     runs-on: ubuntu-24.04
     steps:
       - run: echo "never"
+  # A failure reaches all that comes after it, as on GitHub, even behind a job that ran.
+  chained:
+    needs: after
+    runs-on: ubuntu-24.04
+    steps:
+      - run: echo "never"
   after:
     needs: [first, left-out]
     if: always()
@@ -51,13 +57,14 @@ fn needs_outputs_variables_and_conditions_are_honoured() {
       - run: echo "${{ needs.first.result }}, ${{ needs['left-out'].result }}, ${{ needs.first.outputs.told }}"
 "#;
     let check = "  testnet-deployer:\n    name: testnet-deployer\n";
-    let late_check = format!("{check}    needs: after\n");
+    let late_check = format!("{check}    needs: after\n    if: always()\n");
     let directory = tempfile::tempdir().unwrap();
     let path = changed_workflow(directory.path(), &[("jobs:\n", jobs), (check, &late_check)]);
     let played = play(&format!("--approve null --workflow {}", path.display()), 0, "won", Some("null"));
     let log = |job: &str| std::fs::read_to_string(played.file(&format!("{job}.log"))).unwrap_or_default();
     assert_eq!(log("first"), "cleaned up\n");
     assert_eq!(log("left-out"), "");
+    assert_eq!(log("chained"), "");
     assert_eq!(log("after"), "failure, skipped, hello to pull request 12 by first\n");
 }
 

@@ -1,6 +1,7 @@
 //! `race monitor`: watches the nodes, folds what they say, and tells how it goes.
 
 mod began;
+mod leg;
 mod look;
 mod reach;
 mod soaking;
@@ -42,6 +43,9 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
     let mut signals = Signals::listen()
         .map_err(|error| Failure::caused(Exit::Internal, "cannot listen to signals", &error))?;
     let settings = context.local_settings(&[])?;
+    if arguments.leg {
+        leg::is_followed(&settings.policy.branches, context.runner.get("GITHUB_JOB"))?;
+    }
     let mut policy = settings.policy.monitor.ok_or_else(|| {
         Failure::new(Exit::Invalid, "the policy does not say which nodes to watch")
             .help("add [monitor] to policies/testnet.toml")
@@ -74,7 +78,7 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
     if state.verdict() != Verdict::Running {
         let exit = state.verdict().exit();
         announce(context, &run, &terms, &state, exit)?;
-        return Ok(exit);
+        return Ok(leg::exit_of(arguments, exit));
     }
     let tenancy = settings.policy.deploy.as_ref().and_then(|deploy| Tenancy::of(context, deploy));
     let endpoints = reach::endpoints(context, &terms.monitor, settings.policy.deploy.as_ref())?;
@@ -146,7 +150,7 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
         tenancy.release().await;
     }
     announce(context, &soaking.run, &soaking.terms, &soaking.state, exit)?;
-    Ok(exit)
+    Ok(leg::exit_of(arguments, exit))
 }
 
 /// What the soak is held to: the policy, and the runtime that was built.

@@ -8,7 +8,7 @@ use super::gate::{Allowance, Token};
 use super::message::{Body, Reply, Request};
 use super::render::Render;
 use super::storage::signed_path;
-use crate::rehearsal::world::{Job, NewStatus, ReviewState, Run, World};
+use crate::rehearsal::world::{Job, NewStatus, ReviewState, Run, Status, World};
 
 /// Everything besides the world that an answer depends on.
 pub(super) struct Context<'a> {
@@ -35,6 +35,7 @@ pub(super) fn route(world: &mut World, context: &Context<'_>, request: &Request)
                 ("POST", ["actions", "runs", run, "pending_deployments"]) => {
                     review(world, context, request, run)
                 }
+                ("POST", ["actions", "runs", run, "cancel"]) => cancel(world, context, run),
                 ("POST", ["statuses", sha]) => set_status(world, context, request, sha),
                 ("POST", ["issues", number, "comments"]) => comment(world, context, request, number),
                 ("PATCH", ["issues", "comments", id]) => edit_comment(world, context, request, id),
@@ -268,6 +269,16 @@ fn review(world: &mut World, context: &Context<'_>, request: &Request, run: &str
     let render = Render::new(world, context.shared);
     let deployments = jobs.iter().filter_map(|&id| world.job(id)).map(|job| render.deployment(job)).collect();
     Ok(Reply::json(deployments))
+}
+
+fn cancel(world: &mut World, context: &Context<'_>, run: &str) -> Answer {
+    let run = find_run(world, run)?;
+    let id = run.id;
+    if world.run_state(run, run.attempt).0 == Status::Completed {
+        return Err(Reply::error(409, "Cannot cancel a workflow run that is completed."));
+    }
+    world.cancel_run(id, context.now);
+    Ok(Reply { status: 202, ..Reply::json(json!({})) })
 }
 
 /// What the body of a new status says.

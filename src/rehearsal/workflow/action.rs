@@ -1,10 +1,13 @@
 //! The actions that a rehearsal knows, and what stands in for each on this machine.
 
 use std::fs;
-use std::io;
+use std::io::{self, Cursor};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Component, Path};
 
+use zip::ZipArchive;
+
+use super::Pairs;
 use super::execution::Run;
 use super::machine::Machine;
 use crate::rehearsal::stage::Stage;
@@ -16,19 +19,30 @@ pub(super) enum Action {
     Checkout,
     /// Keeps a file or directory of the workspace.
     UploadArtifact,
-    /// Puts `race` on the path: our own executable.
-    InstallRace,
+    /// Puts the files of an artifact into the workspace.
+    DownloadArtifact,
+    /// Puts `race` on the path: our own executable. Of the repository, it must have been
+    /// checked out.
+    InstallRace { local: bool },
 }
 
 /// Every action that is known, with its inputs.
-pub const KNOWN: [(&str, &[&str]); 3] = [
+pub const KNOWN: [(&str, &[&str]); 5] = [
     ("actions/checkout", &["ref", "persist-credentials"]),
     ("actions/upload-artifact", &["name", "path", "if-no-files-found"]),
+    ("actions/download-artifact", &["artifact-ids"]),
     (INSTALL_RACE, &[]),
+    (SETUP_RACE, &[]),
 ];
 
 /// The action of this repository that installs `race`.
 const INSTALL_RACE: &str = "./.github/actions/race";
+
+/// The released action that installs a released `race`.
+const SETUP_RACE: &str = "testnet-deployer/testnet-deployer/.github/actions/setup-race";
+
+/// What an action did, in a line of the log, and the outputs of its step.
+pub(super) type Done = (String, Pairs);
 
 impl Action {
     /// The action of that name, where it and its inputs are known. A local one comes
@@ -37,7 +51,9 @@ impl Action {
         let action = match name {
             "actions/checkout" => Self::Checkout,
             "actions/upload-artifact" => Self::UploadArtifact,
-            INSTALL_RACE if local => Self::InstallRace,
+            "actions/download-artifact" => Self::DownloadArtifact,
+            INSTALL_RACE if local => Self::InstallRace { local },
+            SETUP_RACE if !local => Self::InstallRace { local },
             _ => return Err(format!("the action `{name}` is not known here")),
         };
         let known = KNOWN.iter().find(|(known, _)| *known == name).map_or(&[][..], |(_, inputs)| inputs);
@@ -53,7 +69,7 @@ impl Action {
         inputs: &[(String, String)],
         machine: &mut Machine,
         run: &Run<'_>,
-    ) -> Result<String, String> {
+    ) -> Result<Done, String> {
         let input = |name: &str| {
             inputs
                 .iter()
@@ -66,23 +82,37 @@ impl Action {
                 if input("persist-credentials") != "false" {
                     return Err("a checkout that keeps its credentials is not known here".to_owned());
                 }
-                checkout(input("ref"), machine, run.stage)
+                checkout(input("ref"), machine, run.stage).map(without_outputs)
             }
             Self::UploadArtifact => {
                 let (name, paths) = (input("name"), input("path"));
                 let path = paths.lines().map(str::trim).collect::<Vec<_>>().join(", ");
                 match upload(name, paths, machine, run) {
-                    Ok(()) => Ok(format!("artifact {name}: {path}")),
+                    Ok(id) => {
+                        let outputs = vec![("artifact-id".to_owned(), id.to_string())];
+                        Ok((format!("artifact {name}: {path}"), outputs))
+                    }
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         let told = format!("there is no {path} to be kept");
-                        if input("if-no-files-found") == "error" { Err(told) } else { Ok(told) }
+                        if input("if-no-files-found") == "error" {
+                            Err(told)
+                        } else {
+                            Ok(without_outputs(told))
+                        }
                     }
                     Err(error) => Err(format!("cannot keep {path}: {error}")),
                 }
             }
-            Self::InstallRace => install(machine).map_err(|error| format!("cannot install race: {error}")),
+            Self::DownloadArtifact => download(input("artifact-ids"), machine, run).map(without_outputs),
+            Self::InstallRace { local } => install(local, machine)
+                .map(without_outputs)
+                .map_err(|error| format!("cannot install race: {error}")),
         }
     }
+}
+
+fn without_outputs(told: String) -> Done {
+    (told, Vec::new())
 }
 
 fn checkout(commit: &str, machine: &Machine, stage: &Stage) -> Result<String, String> {
@@ -102,7 +132,7 @@ fn checkout(commit: &str, machine: &Machine, stage: &Stage) -> Result<String, St
 
 /// Keeps a file, or what is in a directory: as a copy, and as what GitHub has. Of
 /// several paths, one a line, those that are there keep their names.
-fn upload(name: &str, paths: &str, machine: &Machine, run: &Run<'_>) -> io::Result<()> {
+fn upload(name: &str, paths: &str, machine: &Machine, run: &Run<'_>) -> io::Result<u64> {
     let plain = |text: &str| {
         let mut parts = Path::new(text).components();
         parts.clone().next().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
@@ -137,7 +167,23 @@ fn upload(name: &str, paths: &str, machine: &Machine, run: &Run<'_>) -> io::Resu
     }
     let id = run.staged.id;
     let kept = run.stage.github.change(|world, now| world.upload_artifact(id, name, &files, now));
-    kept.map(drop).map_err(io::Error::other)
+    kept.map_err(io::Error::other)
+}
+
+/// Puts the one artifact of that number into the workspace.
+fn download(number: &str, machine: &Machine, run: &Run<'_>) -> Result<String, String> {
+    let own = run.staged.id;
+    let found = run.stage.github.read(|world| {
+        let mut artifacts = world.artifacts.iter().filter(|artifact| artifact.run == own);
+        artifacts.find(|artifact| artifact.id.to_string() == number.trim()).cloned()
+    });
+    let artifact = found.ok_or_else(|| format!("this run has no artifact `{number}`"))?;
+    let unpacked = ZipArchive::new(Cursor::new(artifact.archive)).and_then(|mut archive| {
+        archive.extract(machine.workspace())?;
+        Ok(archive.len())
+    });
+    let files = unpacked.map_err(|error| format!("cannot unpack {}: {error}", artifact.name))?;
+    Ok(format!("artifact {}, number {}: {files} files", artifact.name, artifact.id))
 }
 
 /// The files below a directory, by their paths in it.
@@ -154,8 +200,8 @@ fn collect(directory: &Path, within: &str, files: &mut Vec<(String, Vec<u8>)>) -
     Ok(())
 }
 
-fn install(machine: &mut Machine) -> io::Result<String> {
-    if !machine.workspace().join(INSTALL_RACE).join("action.yml").exists() {
+fn install(local: bool, machine: &mut Machine) -> io::Result<String> {
+    if local && !machine.workspace().join(INSTALL_RACE).join("action.yml").exists() {
         return Err(io::Error::other("the action is not in what was checked out"));
     }
     let directory = machine.tools();

@@ -47,12 +47,20 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Whether somebody has cancelled it.
+    fn is_cancelled(&self) -> bool {
+        self.stage.github.read(|world| world.run(self.staged.id).is_some_and(|run| run.cancelled))
+    }
+
     /// The title that the workflow's `run-name` makes; none where it makes no text.
     pub(super) fn title(&self, run_name: Option<&str>) -> Result<Option<String>, String> {
         let Some(run_name) = run_name else { return Ok(None) };
         let github = json!({"event": self.event, "event_name": self.staged.event, "workflow": self.workflow});
         let contexts = json!({"github": github, "inputs": inputs_of(&self.event)});
-        let title = expression::render(run_name, &Scope { contexts, success: true, failure: false })?;
+        let title = expression::render(
+            run_name,
+            &Scope { contexts, success: true, failure: false, cancelled: false },
+        )?;
         Ok(Some(title).filter(|title| !title.trim().is_empty()))
     }
 }
@@ -100,15 +108,22 @@ impl Execution {
             "github": github, "env": env, "secrets": secrets, "steps": self.steps, "needs": needs,
             "inputs": inputs_of(&run.event),
         });
-        Scope { contexts, success: !self.failed, failure: self.failed }
+        Scope { contexts, success: !self.failed, failure: self.failed, cancelled: false }
     }
 
-    /// Whether the job is to run, now that what it needs has ended.
-    pub(super) fn is_wanted(&self, run: &Run<'_>, needs: &Value) -> Result<bool, String> {
-        let mut results = needs.as_object().into_iter().flatten().map(|(_, need)| &need["result"]);
+    /// Whether the job is to run, now that what it needs has ended. As on GitHub, what
+    /// its needs needed counts too: where that was skipped, so is a job that asks for no
+    /// status.
+    pub(super) fn is_wanted(
+        &self,
+        run: &Run<'_>,
+        needs: &Value,
+        before: &[Conclusion],
+    ) -> Result<bool, String> {
         let mut scope = self.scope(run, needs, &Vec::new());
-        scope.failure = results.clone().any(|result| result == "failure");
-        scope.success = results.all(|result| result == "success");
+        scope.cancelled = run.is_cancelled();
+        scope.failure = before.contains(&Conclusion::Failure);
+        scope.success = !scope.cancelled && before.iter().all(|one| *one == Conclusion::Success);
         expression::holds(self.job.condition.as_deref(), &scope)
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Scope {
     pub(super) success: bool,
     /// Whether something has failed.
     pub(super) failure: bool,
+    /// Whether the run is being cancelled.
+    pub(super) cancelled: bool,
 }
 
 /// Says whether everything in the `${{ }}` of a text is understood.
@@ -150,7 +152,7 @@ fn evaluate(expression: &SpannedExpr<'_>, scope: &Scope) -> Result<Evaluation, S
             Function::Always => true,
             Function::Success => scope.success,
             Function::Failure => scope.failure,
-            // A run that is cancelled ends with the rehearsal.
+            Function::Cancelled => scope.cancelled,
             _ => false,
         }),
         Expr::Context(context) => look_up(&path(context)?, &scope.contexts)?,
@@ -241,7 +243,7 @@ mod tests {
             "needs": {"null": {"result": "success", "outputs": {}}},
             "inputs": {"sha": "abc"},
         });
-        Scope { contexts, success, failure: !success }
+        Scope { contexts, success, failure: !success, cancelled: false }
     }
 
     #[test]

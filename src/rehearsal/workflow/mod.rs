@@ -12,6 +12,7 @@ mod parse;
 mod process;
 mod runner;
 
+use crate::setup::workflow::with_legs;
 use action::Action;
 
 pub use process::leave_with_rehearsal;
@@ -20,6 +21,16 @@ pub(super) use runner::Runner;
 
 /// The workflow that this repository ships.
 pub const SHIPPED: &str = include_str!("../../../.github/workflows/testnet-deployer.yml");
+
+/// The relay as `race init` writes it, with so many legs for the soak.
+#[must_use]
+pub fn relay() -> String {
+    with_legs(LEGS)
+}
+
+/// More than any rehearsal needs, however busy the machine is. Those that are not
+/// needed are skipped.
+const LEGS: u32 = 6;
 
 /// Names and values, in the order of the file.
 type Pairs = Vec<(String, String)>;

@@ -106,13 +106,16 @@ fn parse_step(step: &job::Step) -> Result<Step, String> {
         }
         job::Step::Uses(uses) => {
             let (name, local) = match &uses.uses {
-                Uses::Repository(repository) => (repository.slug(), false),
-                Uses::Local(local) => (local.raw(), true),
+                Uses::Repository(repository) => {
+                    let path = repository.subpath().map(|path| format!("/{path}")).unwrap_or_default();
+                    (format!("{}{path}", repository.slug()), false)
+                }
+                Uses::Local(local) => (local.raw().to_owned(), true),
                 Uses::Docker(_) => return Err("a container is not known here".to_owned()),
             };
             let inputs = pairs(env_of(&uses.with)?)?;
-            let action = Action::named(name, local, &inputs)?;
-            (&uses.shared, Work::Uses(action, inputs), name.to_owned())
+            let action = Action::named(&name, local, &inputs)?;
+            (&uses.shared, Work::Uses(action, inputs), name)
         }
         _ => return Err("this kind of step is not known here".to_owned()),
     };
@@ -215,7 +218,7 @@ mod tests {
             ("    timeout-minutes: 60\n", "    strategy: {}\n", "strategy"),
             ("        if: always()\n", "        continue-on-error: true\n", "continue-on-error"),
             ("if: always()", "if: contains('a', 'b')", "contains"),
-            ("actions/upload-artifact@", "actions/download-artifact@", "actions/download-artifact"),
+            ("actions/upload-artifact@", "actions/cache@", "actions/cache"),
             (
                 "          path: soak.json\n",
                 "          path: soak.json\n          overwrite: true\n",

@@ -118,6 +118,14 @@ impl Processes {
         }
     }
 
+    /// Asks the process of a job to leave, as GitHub's runner does where the run is
+    /// cancelled. One that has ended needs no signal.
+    pub(super) fn interrupt(&self, job: usize) {
+        if let Some(Running { pid, .. }) = self.running.get(&job) {
+            let _ = kill_process(*pid, Signal::INT);
+        }
+    }
+
     /// Ends every process: asked first, killed if it does not listen.
     pub(super) async fn stop(&mut self) {
         for Running { pid, .. } in self.running.values() {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::execution::{Execution, Run};
 use super::output::annotations;
 use super::process::{Ended, Processes};
-use super::{Step, Work, Workflow, expression};
+use super::{Pairs, Step, Work, Workflow, expression};
 use crate::rehearsal::stage::Stage;
 use crate::rehearsal::staged::Staged;
 use crate::rehearsal::world::{Annotation, Conclusion, Status};
@@ -63,7 +63,7 @@ impl<'a> Runner<'a> {
     /// When an expression names what is not there.
     pub(in crate::rehearsal) fn advance(&mut self) -> io::Result<()> {
         for index in 0..self.executions.len() {
-            self.notice_what_never_ran(index);
+            self.notice_an_ending(index);
             self.submit(index).map_err(|error| self.wrong(index, &error))?;
         }
         for index in 0..self.executions.len() {
@@ -78,14 +78,18 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    /// A job that a reviewer rejected ends without having begun.
-    fn notice_what_never_ran(&mut self, index: usize) {
+    /// A job that a reviewer rejected ends without having begun, and one whose run is
+    /// cancelled wherever it is: then its process is asked to leave.
+    fn notice_an_ending(&mut self, index: usize) {
         let execution = &mut self.executions[index];
         let (Some(id), None) = (execution.id, &execution.conclusion) else { return };
         execution.conclusion = self.run.stage.github.read(|world| {
             let job = world.job(id).filter(|job| job.status == Status::Completed);
             job.and_then(|job| job.conclusion.clone())
         });
+        if execution.conclusion.is_some() {
+            self.processes.interrupt(index);
+        }
     }
 
     fn submit(&mut self, index: usize) -> Result<(), String> {
@@ -94,7 +98,7 @@ impl<'a> Runner<'a> {
             return Ok(());
         }
         let Some(needs) = self.needs(index) else { return Ok(()) };
-        let wanted = execution.is_wanted(&self.run, &needs)?;
+        let wanted = execution.is_wanted(&self.run, &needs, &self.before(index))?;
         let (stage, run) = (self.run.stage, self.run.staged.id);
         let (name, environment) = (execution.job.name.clone(), execution.job.environment.clone());
         let id = stage.github.change(|world, now| {
@@ -111,6 +115,23 @@ impl<'a> Runner<'a> {
             execution.conclusion = Some(Conclusion::Skipped);
         }
         Ok(())
+    }
+
+    /// How all that a job needs has ended, and what that needed in its turn.
+    fn before(&self, index: usize) -> Vec<Conclusion> {
+        let mut names: Vec<&String> = self.executions[index].job.needs.iter().collect();
+        let mut at = 0;
+        while let Some(name) = names.get(at).copied() {
+            let execution = self.executions.iter().find(|execution| execution.job.id == *name);
+            for need in execution.into_iter().flat_map(|execution| &execution.job.needs) {
+                if !names.contains(&need) {
+                    names.push(need);
+                }
+            }
+            at += 1;
+        }
+        let named = self.executions.iter().filter(|execution| names.contains(&&execution.job.id));
+        named.filter_map(|execution| execution.conclusion.clone()).collect()
     }
 
     /// The context `needs` of a job; none until all of them have ended.
@@ -175,8 +196,11 @@ impl<'a> Runner<'a> {
             }
         };
         let success = told.is_ok();
-        let (Ok(line) | Err(line)) = told;
-        let logged = execution.machine.open_log(&self.run.staged).and_then(|mut log| writeln!(log, "{line}"));
+        let (line, outputs) = told.unwrap_or_else(|line| (line, Pairs::new()));
+        let outputs: String = outputs.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        let logged = std::fs::write(execution.machine.output(at), outputs)
+            .and_then(|()| execution.machine.open_log(&self.run.staged))
+            .and_then(|mut log| writeln!(log, "{line}"));
         logged.map_err(|error| format!("cannot write the log: {error}"))?;
         self.processes.already_ended(index, success);
         Ok(())
@@ -195,6 +219,10 @@ impl<'a> Runner<'a> {
     pub(in crate::rehearsal) fn step_ended(&mut self, ended: &Ended) -> io::Result<Option<Finished>> {
         let conclusion = if ended.success { Conclusion::Success } else { Conclusion::Failure };
         let execution = &mut self.executions[ended.job];
+        // Cancelled meanwhile: GitHub has its ending already.
+        if execution.conclusion.is_some() {
+            return Ok(None);
+        }
         let recorded = execution.record(ended.status, &conclusion);
         let id = execution.id.unwrap_or_default();
         let noted = annotations(&execution.machine.log_from(&self.run.staged, execution.log_from));
@@ -229,6 +257,18 @@ impl<'a> Runner<'a> {
     /// The run that it runs.
     pub(in crate::rehearsal) fn staged(&self) -> &Staged {
         &self.run.staged
+    }
+
+    /// Whether the job of that id has ended, and how.
+    pub(in crate::rehearsal) fn ending_of(&self, id: &str) -> Option<&Conclusion> {
+        self.executions.iter().find(|execution| execution.job.id == id)?.conclusion.as_ref()
+    }
+
+    /// Whether the job of that id is at work.
+    pub(in crate::rehearsal) fn is_at_work(&self, id: &str) -> bool {
+        let is_it = |execution: &&Execution| execution.job.id == id;
+        let found = self.executions.iter().find(is_it);
+        found.is_some_and(|execution| execution.step.is_some() && execution.conclusion.is_none())
     }
 
     /// Whether any job is at work.
