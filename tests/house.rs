@@ -14,24 +14,25 @@ mod uses;
 use uses::{Use, uses};
 
 /// What a module may use of our library, itself left out.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("exit", &[]),
     ("policy", &[]),
     ("race", &["policy", "exit"]),
     ("soak", &["policy", "exit"]),
     ("criteria", &["policy", "exit"]),
     ("deploy", &["policy", "exit"]),
+    ("setup", &["race", "policy", "exit"]),
     ("config", &["policy", "exit"]),
-    ("github", &["race", "soak", "criteria", "deploy", "policy", "exit"]),
-    ("ssh", &["race", "soak", "criteria", "deploy", "policy", "exit"]),
-    ("chain", &["race", "soak", "criteria", "deploy", "policy", "exit"]),
-    ("report", &["race", "soak", "criteria", "deploy", "policy", "exit"]),
+    ("github", &["race", "soak", "criteria", "deploy", "setup", "policy", "exit"]),
+    ("ssh", &["race", "soak", "criteria", "deploy", "setup", "policy", "exit"]),
+    ("chain", &["race", "soak", "criteria", "deploy", "setup", "policy", "exit"]),
+    ("report", &["race", "soak", "criteria", "deploy", "setup", "policy", "exit"]),
     ("cli", &["policy", "exit"]),
     (
         "commands",
         &[
             "chain", "cli", "config", "criteria", "deploy", "exit", "github", "policy", "race", "report",
-            "soak", "ssh",
+            "setup", "soak", "ssh",
         ],
     ),
     (
@@ -46,7 +47,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
 ];
 
 /// The modules that are given values and return values.
-const PURE: [&str; 6] = ["policy", "race", "soak", "criteria", "deploy", "exit"];
+const PURE: [&str; 7] = ["policy", "race", "soak", "criteria", "deploy", "setup", "exit"];
 
 /// What a pure module does without: a runtime, a clock, chance, and everything
 /// that is outside of the process.
@@ -73,7 +74,7 @@ const IMPURE: [&str; 16] = [
 const PURE_EXCEPT: [(&str, &str); 1] = [("exit", "std::process::ExitCode")];
 
 /// Libraries whose types stay in the modules named.
-const KEPT_IN: [(&str, &[&str]); 11] = [
+const KEPT_IN: [(&str, &[&str]); 12] = [
     ("octocrab", &["github"]),
     ("openssh", &["ssh"]),
     ("tokio_tungstenite", &["chain", "rehearsal"]),
@@ -83,7 +84,8 @@ const KEPT_IN: [(&str, &[&str]); 11] = [
     ("russh", &["rehearsal"]),
     ("github_actions_expressions", &["rehearsal"]),
     ("github_actions_models", &["rehearsal"]),
-    ("yaml_serde", &["rehearsal"]),
+    ("crypto_box", &["github", "rehearsal"]),
+    ("yaml_serde", &["setup", "rehearsal"]),
     ("clap", &["cli", "commands", "rehearsal", "main", "bin/rehearse"]),
 ];
 
