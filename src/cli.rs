@@ -78,6 +78,8 @@ pub enum Command {
     Deploy(Deploy),
     /// Watch the testnet until enough sessions have passed or it stalls
     Monitor(Monitor),
+    /// Say what is wrong with a repository's set-up, and mend it with --fix
+    Doctor(Doctor),
     /// Check or show the policy
     Policy(Policy),
 }
@@ -219,6 +221,31 @@ pub struct Monitor {
     /// Print what would end the soak, and when, and leave
     #[arg(long, conflicts_with = "once")]
     pub explain: bool,
+}
+
+/// `race doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The repository, as OWNER/NAME [default: GITHUB_REPOSITORY, else the git remote's]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repo: Option<String>,
+    /// Yellow findings count as well (exit 5)
+    #[arg(long)]
+    pub strict: bool,
+    /// Show what would mend it, ask, and do it, with an administrator's token
+    /// (RACE_ADMIN_TOKEN, else GITHUB_TOKEN or GH_TOKEN)
+    #[arg(long)]
+    pub fix: bool,
+    /// With --fix: do not ask
+    #[arg(long, requires = "fix")]
+    pub yes: bool,
+    /// With --fix: who reviews where nobody does yet; up to six
+    #[arg(long = "reviewer", value_name = "LOGIN | team:SLUG", requires = "fix")]
+    pub reviewers: Vec<String>,
+    /// With --fix: the file with the value of a missing secret or variable; `-` is
+    /// standard input [default: the environment variable of that name]
+    #[arg(long = "value", value_name = "NAME=FILE", requires = "fix")]
+    pub values: Vec<String>,
 }
 
 /// `race policy`.

@@ -9,6 +9,7 @@ mod choose;
 mod connect;
 mod context;
 mod deploy;
+mod doctor;
 mod failure;
 mod inspect;
 mod monitor;
@@ -109,6 +110,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure>
         Command::Inspect(arguments) => inspect::run(arguments, context).await,
         Command::Deploy(arguments) => deploy::run(arguments, context).await,
         Command::Monitor(arguments) => monitor::run(arguments, context).await,
+        Command::Doctor(arguments) => doctor::run(arguments, context).await,
     }
 }
 
