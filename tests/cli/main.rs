@@ -9,6 +9,8 @@ mod openapi;
 mod alike;
 mod choose;
 mod dispatched;
+mod doctor;
+mod doctor_fix;
 mod forged;
 mod inspect;
 mod policy;

@@ -18,24 +18,24 @@ impl Looking<'_> {
         if self.is_required_elsewhere() {
             return;
         }
-        let (what, uncovered) = match &self.facts.codeowners {
+        let found = match &self.facts.codeowners {
             Seen::Unreadable(needs) => {
-                return self.not_checked("CODEOWNERS", "the code owners", needs);
+                self.not_checked("CODEOWNERS", "the code owners", needs);
+                None
             }
-            Seen::Absent => ("there is no CODEOWNERS".to_owned(), Vec::new()),
+            Seen::Absent => Some(("there is no CODEOWNERS".to_owned(), String::new())),
             Seen::Known(file) => {
                 let ours = self.workflows.iter().filter(|workflow| workflow.runs_race());
                 let mut paths: Vec<&str> = ours.map(|workflow| workflow.path.as_str()).collect();
                 paths.extend([A_NEW_WORKFLOW, AN_ACTION, &file.path]);
                 paths.extend(POLICIES);
                 paths.retain(|path| !owned(&file.text, path));
-                let uncovered: Vec<String> = paths.into_iter().map(str::to_owned).collect();
-                (format!("{} gives nobody {}", file.path, uncovered.join(", ")), uncovered)
+                let what = || format!("{} gives nobody {}", file.path, paths.join(", "));
+                (!paths.is_empty()).then(|| (what(), paths.join(" ")))
             }
         };
-        if self.facts.codeowners == Seen::Absent || !uncovered.is_empty() {
-            self.found
-                .push(Finding::new(Code::CodeownersMissing, "CODEOWNERS", what).of(uncovered.join(" ")));
+        if let Some((what, uncovered)) = found {
+            self.found.push(Finding::new(Code::CodeownersMissing, "CODEOWNERS", what).of(uncovered));
         }
         if self.demands().any(|rules| rules.code_owner_review) {
             return;
