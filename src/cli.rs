@@ -242,9 +242,10 @@ pub struct Doctor {
     /// With --fix: who reviews where nobody does yet; up to six
     #[arg(long = "reviewer", value_name = "LOGIN | team:SLUG", requires = "fix")]
     pub reviewers: Vec<String>,
-    /// With --fix: the file with the value of a missing secret or variable; `-` is
-    /// standard input [default: the environment variable of that name]
-    #[arg(long = "value", value_name = "NAME=FILE", requires = "fix")]
+    /// With --fix: the file with the value of a missing secret or variable of the
+    /// gates, or of the ENVIRONMENT named; `-` is standard input [default: for the
+    /// gates the environment variable of that name]
+    #[arg(long = "value", value_name = "[ENVIRONMENT/]NAME=FILE", requires = "fix")]
     pub values: Vec<String>,
 }
 

@@ -64,6 +64,10 @@ pub enum Code {
     CheckNeverReports,
     /// Something else bears the check's name.
     CheckClash,
+    /// The check's workflow does not run for every pull request.
+    CheckFiltered,
+    /// The check's job can be skipped, which GitHub takes for passed.
+    CheckSkippable,
     /// The check is not required.
     CheckNotRequired,
     /// Anyone may report the check.
@@ -94,7 +98,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order in which findings are told.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::PoliciesMissing,
         Self::HostKeysUnpinned,
         Self::WorkflowInvalid,
@@ -114,6 +118,8 @@ impl Code {
         Self::VariableMissing,
         Self::CheckNeverReports,
         Self::CheckClash,
+        Self::CheckFiltered,
+        Self::CheckSkippable,
         Self::CheckNotRequired,
         Self::CheckUnpinned,
         Self::CheckPinnedElsewhere,

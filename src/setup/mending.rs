@@ -18,8 +18,8 @@ pub const MOST_REVIEWERS: usize = 6;
 pub struct Means {
     /// Who is to review.
     pub reviewers: Vec<Reviewer>,
-    /// The names of secrets and variables whose values are at hand.
-    pub values: BTreeSet<String>,
+    /// The secrets and variables whose values are at hand: (environment, name).
+    pub values: BTreeSet<(String, String)>,
 }
 
 /// Something that is to be so.
@@ -182,8 +182,14 @@ pub fn plan(facts: &Facts, policy: &Policy, findings: &[Finding], means: &Means)
         let secret = finding.code == Code::SecretMissing;
         let why = if !there(&environment) || secret && open(&environment) {
             "its environment must be guarded first".to_owned()
-        } else if !means.values.contains(&name) {
-            format!("put its value into the variable {name}, or name a file by --value {name}=FILE")
+        } else if !means.values.contains(&(environment.clone(), name.clone())) {
+            match is_gate(policy, &environment) {
+                true => {
+                    format!("put its value into the variable {name}, or name a file by --value {name}=FILE")
+                }
+                // The key of a gate must not be in an environment that nobody guards.
+                false => format!("name a file with a value of its own by --value {environment}/{name}=FILE"),
+            }
         } else {
             rest.push(match secret {
                 true => Change::Secret { environment, name },
@@ -222,6 +228,12 @@ fn hindrance(facts: &Facts, findings: &[Finding]) -> Option<String> {
         );
     }
     facts.own_ruleset.unreadable().map(|needs| format!("the rulesets cannot be read, it needs {needs}"))
+}
+
+/// Whether the environment holds a branch of the race.
+#[must_use]
+pub fn is_gate(policy: &Policy, environment: &str) -> bool {
+    policy.branches.iter().any(|branch| branch.environment.eq_ignore_ascii_case(environment))
 }
 
 /// Whether a person must be asked for this environment.

@@ -9,7 +9,7 @@ pub mod findings;
 pub mod mending;
 pub mod ruleset;
 mod told;
-pub mod workflow;
+pub mod workflow_file;
 
 pub use code::{Code, Finding, Severity};
 pub use facts::{Facts, Seen};

@@ -144,6 +144,20 @@ impl Code {
                 "call the job otherwise",
                 false,
             ),
+            Self::CheckFiltered => (
+                "check-filtered",
+                Red,
+                "for a pull request that the filter leaves out it is never reported, and cannot be merged",
+                "take the filter out of `on:`; what needs no testnet is for the criteria to say",
+                false,
+            ),
+            Self::CheckSkippable => (
+                "check-skippable",
+                Red,
+                "GitHub takes a check that was skipped for one that has passed",
+                "take `if:` and `needs:` away from the job, or write `if: always()`",
+                false,
+            ),
             Self::CheckNotRequired => (
                 "check-not-required",
                 Red,

@@ -1,17 +1,17 @@
 //! The plan, carried out: everything is read before it is written, and read again
 //! after. Nothing is written twice because an answer did not come.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::commands::connect::failed;
 use crate::commands::{Context, Failure};
-use crate::config::Secret;
 use crate::exit::Exit;
 use crate::github::{ApiError, Client};
 use crate::setup::facts::Seen;
 use crate::setup::mending::{Change, Plan, admits};
 use crate::setup::ruleset;
+
+use super::values::Values;
 
 /// How often a change is tried, or looked for after it was made.
 const TRIES: u32 = 5;
@@ -54,12 +54,7 @@ impl Mended {
 }
 
 /// Carries out a plan, up to the first change that GitHub refuses.
-pub(super) async fn carry_out(
-    context: &Context,
-    client: &mut Client,
-    plan: Plan,
-    values: &BTreeMap<String, Secret>,
-) -> Mended {
+pub(super) async fn carry_out(context: &Context, client: &mut Client, plan: Plan, values: &Values) -> Mended {
     let mut mended = Mended::nothing(plan);
     let changes = mended.plan.changes.clone();
     for change in &changes {
@@ -86,7 +81,7 @@ async fn make(
     context: &Context,
     client: &mut Client,
     change: &Change,
-    values: &BTreeMap<String, Secret>,
+    values: &Values,
 ) -> Result<bool, Failure> {
     let mut wrote = false;
     let mut tries = 0;
@@ -142,7 +137,7 @@ fn refused(error: &ApiError) -> Failure {
 async fn attempt(
     client: &mut Client,
     change: &Change,
-    values: &BTreeMap<String, Secret>,
+    values: &Values,
     wrote: bool,
 ) -> Result<bool, ApiError> {
     match change {
@@ -168,7 +163,7 @@ async fn attempt(
             if holds(current.map(|current| current.secrets), name) {
                 return Ok(true);
             }
-            if let Some(value) = values.get(name).filter(|_| !wrote) {
+            if let Some(value) = values.get(&(environment.clone(), name.clone())).filter(|_| !wrote) {
                 client.put_secret(environment, name, value.expose()).await?;
             }
         }
@@ -177,7 +172,7 @@ async fn attempt(
             if holds(current.map(|current| current.variables), name) {
                 return Ok(true);
             }
-            if let Some(value) = values.get(name).filter(|_| !wrote) {
+            if let Some(value) = values.get(&(environment.clone(), name.clone())).filter(|_| !wrote) {
                 client.put_variable(environment, name, value.expose()).await?;
             }
         }

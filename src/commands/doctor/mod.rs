@@ -39,7 +39,7 @@ pub(super) async fn run(arguments: &Doctor, context: &Context) -> Result<Exit, F
         return Ok(told.exit);
     }
 
-    let values = values::gather(arguments, context, &before.findings)?;
+    let values = values::gather(arguments, context, &before)?;
     let mut means = Means { reviewers: Vec::new(), values: values.keys().cloned().collect() };
     if arguments.reviewers.len() > MOST_REVIEWERS {
         let message = format!("GitHub takes {MOST_REVIEWERS} reviewers of an environment at most");

@@ -3,7 +3,7 @@
 use super::{Looking, told};
 use crate::setup::code::{Code, Finding};
 use crate::setup::facts::{RequiredCheck, Rules, Seen};
-use crate::setup::workflow::{Job, Workflow};
+use crate::setup::workflow_file::{Job, Workflow};
 
 impl Looking<'_> {
     /// What reports the check, and what else bears its name.
@@ -34,6 +34,12 @@ impl Looking<'_> {
                 found.push(Finding::new(Code::CheckNeverReports, check, what));
             }
         }
+        if let Some((workflow, job)) = reports.map(|at| waiting[at])
+            && job.skippable
+        {
+            let what = format!("the job `{}` has a condition, or needs another job", job.name);
+            found.push(Finding::new(Code::CheckSkippable, told(workflow, job), what));
+        }
         let of_the_check = reports.map(|at| (&waiting[at].0.path, &waiting[at].1.name));
         let mut seen = 0;
         for (workflow, job) in all().filter(|(_, job)| named(job)) {
@@ -48,15 +54,24 @@ impl Looking<'_> {
             };
             found.push(Finding::new(Code::CheckClash, told(workflow, job), what));
         }
-        self.merge_queue(&mut found);
+        for (workflow, job) in all().filter(|(_, job)| !job.is_named_plainly()) {
+            if job.may_be_called(check) {
+                let what = format!("whether the job `{}` bears the check's name: not checked", job.name);
+                found.push(Finding::new(Code::NotChecked, told(workflow, job), what));
+            }
+        }
+        self.events(&mut found);
         self.found.extend(found);
     }
 
-    fn merge_queue(&self, found: &mut Vec<Finding>) {
+    fn events(&self, found: &mut Vec<Finding>) {
+        for workflow in self.workflows.iter().filter(reporting_any).filter(|workflow| workflow.filtered) {
+            let path = &workflow.path;
+            let what = format!("{path} runs for pull requests that change some paths only");
+            found.push(Finding::new(Code::CheckFiltered, path, what));
+        }
         let queue = self.facts.rules.known().is_some_and(|rules| rules.merge_queue);
-        let reports =
-            |workflow: &&Workflow| workflow.jobs.iter().any(|job| job.runs("wait") || job.runs("settle"));
-        let reporting: Vec<&Workflow> = self.workflows.iter().filter(reports).collect();
+        let reporting: Vec<&Workflow> = self.workflows.iter().filter(reporting_any).collect();
         if queue
             && !reporting.is_empty()
             && !reporting.iter().any(|found| found.events.contains("merge_group"))
@@ -73,7 +88,7 @@ impl Looking<'_> {
         let required: Vec<RequiredCheck> = self
             .demands()
             .flat_map(|rules| &rules.required)
-            .filter(|required| required.context.eq_ignore_ascii_case(check))
+            .filter(|required| required.context == *check)
             .cloned()
             .collect();
         if let Seen::Unreadable(needs) = &self.facts.rules {
@@ -112,7 +127,7 @@ impl Looking<'_> {
                 }
                 None => {
                     let what = format!("whether the source of `{check}` is GitHub Actions");
-                    self.not_checked(check, &what, "a check run of it on the default branch");
+                    self.not_checked(check, &what, "the number of that app, which this GitHub does not tell");
                 }
             }
         }
@@ -122,4 +137,9 @@ impl Looking<'_> {
     pub(super) fn demands(&self) -> impl Iterator<Item = &Rules> {
         self.facts.rules.known().into_iter().chain(self.facts.protection.known())
     }
+}
+
+/// Whether a workflow reports the check.
+fn reporting_any(workflow: &&Workflow) -> bool {
+    workflow.jobs.iter().any(|job| job.runs("wait") || job.runs("settle"))
 }

@@ -10,7 +10,7 @@ pub(super) use environments::must_be_reviewed;
 
 use super::code::{Code, Finding};
 use super::facts::{Facts, File, Seen};
-use super::workflow::{Job, Workflow};
+use super::workflow_file::{Job, Workflow};
 use crate::policy::Policy;
 
 /// The repository of this project, where actions may be its own.

@@ -109,7 +109,7 @@ fn add_workflow(facts: &mut Facts, text: &str) {
 type Break = fn(&mut Facts, &mut Policy);
 
 /// One way to break it for every code: (code, subject, what is broken).
-const BREAKS: [(Code, &str, Break); 36] = [
+const BREAKS: [(Code, &str, Break); 41] = [
     (Code::PoliciesMissing, "policies/race.toml", |facts, _| facts.policies = Seen::Absent),
     (Code::PoliciesMissing, "policies/race.toml", |facts, _| facts.policies = names(&["testnet.toml"])),
     (Code::HostKeysUnpinned, "validator-1", |_, policy| {
@@ -169,6 +169,24 @@ const BREAKS: [(Code, &str, Break); 36] = [
             facts,
             "on: merge_group\njobs: { a: { permissions: {statuses: write, actions: read}, steps: [{run: race settle --policies policies}] } }",
         );
+    }),
+    (Code::CheckFiltered, ".github/workflows/testnet-deployer.yml", |facts, _| {
+        edit(facts, "pull_request: ,", "pull_request: { paths: [src] },");
+    }),
+    (Code::CheckSkippable, "testnet-deployer.yml: testnet-deployer", |facts, _| {
+        edit(facts, "  testnet-deployer:\n", "  testnet-deployer:\n    needs: testnet\n");
+    }),
+    (Code::NotChecked, "other.yml: ${{ matrix.a }}-deployer", |facts, _| {
+        add_workflow(facts, "on: push\njobs: { a: { name: '${{ matrix.a }}-deployer', steps: [] } }");
+    }),
+    (Code::NotChecked, "other.yml: a", |facts, _| {
+        add_workflow(
+            facts,
+            "on: push\njobs: { a: { environment: '${{ x }}', permissions: {}, steps: [{run: race monitor}] } }",
+        );
+    }),
+    (Code::CheckNotRequired, "testnet-deployer", |facts, _| {
+        rules(facts).required[0].context = "Testnet-Deployer".to_owned();
     }),
     (Code::CheckNotRequired, "testnet-deployer", |facts, _| rules(facts).required.clear()),
     (Code::CheckUnpinned, "testnet-deployer", |facts, _| rules(facts).required[0].app = None),
@@ -309,7 +327,7 @@ fn an_empty_repository_is_mended_in_order_and_a_check_that_cannot_pass_is_not_re
     let (mut facts, policy) = sound();
     facts.environments = Seen::Known(Vec::new());
     facts.rules = Seen::Known(Rules::default());
-    let values = ["TESTNET_SSH_KEY", "REGION"].map(str::to_owned).into();
+    let values = ["TESTNET_SSH_KEY", "REGION"].map(|name| ("testnet".to_owned(), name.to_owned())).into();
     let means = Means { reviewers: vec![alice()], values };
     let told = |facts: &Facts, means: &Means| {
         let plan = plan(facts, &policy, &findings(facts, &policy), means);
@@ -339,4 +357,39 @@ fn an_empty_repository_is_mended_in_order_and_a_check_that_cannot_pass_is_not_re
         left.iter().any(|(code, why)| *code == Code::CheckNotRequired && why.contains("gate-missing")),
         "{left:?}"
     );
+}
+
+#[test]
+fn an_environment_without_a_guard_never_gets_the_key_of_a_gate() {
+    let (mut facts, policy) = sound();
+    add_workflow(
+        &mut facts,
+        "on: push\njobs: { soak: { environment: testnet-soak, permissions: {}, steps: [{run: race monitor}], \
+         env: {TESTNET_SSH_KEY: '${{ secrets.TESTNET_SSH_KEY }}'} } }",
+    );
+    let found = findings(&facts, &policy);
+    let codes: Vec<Code> = found.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [Code::EnvironmentMissing, Code::SecretMissing]);
+    let key = |environment: &str| (environment.to_owned(), "TESTNET_SSH_KEY".to_owned());
+    let mut means = Means { reviewers: vec![alice()], values: [key("testnet")].into() };
+    let first = plan(&facts, &policy, &found, &means);
+    let told: Vec<String> = first.changes.iter().map(Change::told).collect();
+    assert_eq!(told, ["environment `testnet-soak`: without reviewers"]);
+    assert!(first.left[0].1.contains("--value testnet-soak/TESTNET_SSH_KEY=FILE"), "{:?}", first.left);
+    means.values = [key("testnet-soak")].into();
+    assert_eq!(plan(&facts, &policy, &found, &means).changes.len(), 2);
+}
+
+#[test]
+fn the_shipped_workflow_is_sound_in_its_own_repository_alone() {
+    let (mut facts, policy) = sound();
+    let text = include_str!("../../../.github/workflows/testnet-deployer.yml").to_owned();
+    rules(&mut facts).merge_queue = false;
+    let path = ".github/workflows/testnet-deployer.yml".to_owned();
+    facts.workflows = Seen::Known(vec![File { path, text }]);
+    facts.repository.full_name = HOME.to_owned();
+    assert_eq!(findings(&facts, &policy), []);
+    facts.repository.full_name = "octo-org/chain".to_owned();
+    let found = findings(&facts, &policy);
+    assert!(!found.is_empty() && found.iter().all(|finding| finding.code == Code::ActionLocal), "{found:#?}");
 }

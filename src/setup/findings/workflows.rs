@@ -4,7 +4,7 @@
 use super::{HOME, Looking, told};
 use crate::race::stands_for;
 use crate::setup::code::{Code, Finding};
-use crate::setup::workflow::{Job, Permissions};
+use crate::setup::workflow_file::{Job, Permissions};
 
 /// What a call of `race` asks of GitHub: (subcommand, flag, whether with it or
 /// without it, permission, degree).
@@ -78,6 +78,15 @@ impl Looking<'_> {
         for (workflow, job) in self.race_jobs() {
             let subject = told(workflow, job);
             permissions(job, &subject, &mut found);
+            let gate = self.policy.branches.iter().any(|branch| stands_for(&branch.gate, &job.name));
+            if !gate
+                && !job.commands.is_empty()
+                && job.environment.as_ref().is_some_and(|name| name.contains("${{"))
+            {
+                let what =
+                    format!("the environment of the job `{}`: not checked, it is an expression", job.name);
+                found.push(Finding::new(Code::NotChecked, &subject, what));
+            }
             let privileged = job.environment.is_some() || !job.commands.is_empty();
             for used in &job.uses {
                 if used.starts_with("./") {

@@ -12,6 +12,8 @@ pub struct Workflow {
     pub path: String,
     /// The events that start it.
     pub events: BTreeSet<String>,
+    /// It runs for some pull requests only, by a filter on paths.
+    pub filtered: bool,
     /// Its jobs, in order.
     pub jobs: Vec<Job>,
     /// Versions of the released action that its comments tell of.
@@ -27,6 +29,8 @@ pub struct Job {
     pub environment: Option<String>,
     /// What its token may do.
     pub permissions: Permissions,
+    /// It may be skipped: by a condition, or because a job before it failed.
+    pub skippable: bool,
     /// The actions and workflows that it uses.
     pub uses: Vec<String>,
     /// What of `race` it runs: the words after `race`, line by line.
@@ -87,6 +91,20 @@ impl Job {
         self.commands.iter().any(|words| words[0] == subcommand)
     }
 
+    /// Whether what is text in its name leaves room for it to be this one.
+    #[must_use]
+    pub fn may_be_called(&self, name: &str) -> bool {
+        let mut pattern = String::new();
+        let mut rest = self.name.as_str();
+        while let Some((before, after)) = rest.split_once("${{") {
+            pattern.push_str(before);
+            pattern.push('*');
+            rest = after.split_once("}}").map_or("", |(_, after)| after);
+        }
+        pattern.push_str(rest);
+        wildmatch::WildMatch::new(&pattern.to_lowercase()).matches(&name.to_lowercase())
+    }
+
     /// Whether its name is a text, not an expression.
     #[must_use]
     pub fn is_named_plainly(&self) -> bool {
@@ -115,10 +133,13 @@ impl Workflow {
             Value::Mapping(events) => events.keys().map(text).collect(),
             _ => return Err("its `on` names no event".to_owned()),
         };
+        let pulls = whole.get("on").and_then(|on| on.get("pull_request"));
+        let filtered =
+            ["paths", "paths-ignore"].iter().any(|key| pulls.is_some_and(|pulls| pulls.get(*key).is_some()));
         let permissions = whole.get("permissions").map(Permissions::of).unwrap_or_default();
         let env = whole.get("env").cloned().unwrap_or_default();
         let jobs = jobs.iter().map(|(id, job)| parse_job(&text(id), job, &permissions, &env)).collect();
-        Ok(Self { path: path.to_owned(), events, jobs, versions: versions(file) })
+        Ok(Self { path: path.to_owned(), events, filtered, jobs, versions: versions(file) })
     }
 }
 
@@ -136,6 +157,11 @@ fn parse_job(id: &str, job: &Value, permissions: &Permissions, env: &Value) -> J
         // Without the quotes `null` is YAML's nothing, and names no environment.
         _ => None,
     };
+    let condition = job.get("if").map(text);
+    let skippable = match &condition {
+        Some(condition) => !condition.contains("always()"),
+        None => job.get("needs").is_some(),
+    };
     let uses = steps.iter().chain([job]).filter_map(|step| step.get("uses")).map(text).collect();
     let set_by = steps.iter().chain([job]).filter_map(|step| step.get("env")).chain([env]);
     let keys = |value: &Value| -> Vec<String> {
@@ -144,6 +170,7 @@ fn parse_job(id: &str, job: &Value, permissions: &Permissions, env: &Value) -> J
     Job {
         name: job.get("name").map_or_else(|| id.to_owned(), text),
         environment,
+        skippable,
         permissions: job.get("permissions").map_or_else(|| permissions.clone(), Permissions::of),
         uses,
         commands: steps
