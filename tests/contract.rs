@@ -105,6 +105,7 @@ fn world() -> (World, u64) {
     let running = world.submit_job(run, "running", None, at(3));
     world.begin(running, at(4));
     world.begin_step(running, "race wait", at(4));
+    world.annotate(running, "notice", "testnet soak", "passed", at(4));
     world.upload_artifact(run, "node", &[("node".to_owned(), b"binary".to_vec())], at(4)).unwrap();
     let unfinished = world.submit_job(run, "held by concurrency", None, at(3));
     world.job_mut(unfinished).unwrap().status = Status::Pending;
@@ -168,8 +169,7 @@ fn read_everything(github: &GitHub, run: u64) {
         paths.push(format!("/actions/runs/{run}/attempts/{attempt}/jobs"));
     }
     for job in jobs {
-        paths.push(format!("/actions/jobs/{job}"));
-        paths.push(format!("/check-runs/{job}/annotations"));
+        paths.extend([format!("/actions/jobs/{job}"), format!("/check-runs/{job}/annotations?per_page=100")]);
     }
     for path in paths {
         let answer = get(github, &repository(&path));

@@ -22,6 +22,8 @@ pub(super) enum ChainError {
     Http(u16, &'static str),
     #[error("cannot connect: {0}")]
     Io(#[source] io::Error),
+    #[error("the connection broke: {0}")]
+    Broken(#[source] io::Error),
     #[error("no tunnel: {0}")]
     Tunnel(String),
     #[error("the connection was closed")]
@@ -65,7 +67,7 @@ impl From<WsError> for ChainError {
                 let status = response.status().as_u16();
                 Self::Http(status, meaning(status))
             }
-            WsError::Io(error) => Self::Io(error),
+            WsError::Io(error) => Self::Broken(error),
             WsError::ConnectionClosed
             | WsError::AlreadyClosed
             | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Closed,

@@ -24,6 +24,9 @@ pub(super) struct Memory {
     last: Option<Snapshot>,
     /// A height whose hash is to be looked at again.
     check: Option<u64>,
+    /// Blocks were passed over since the node last told what it runs: one of them may
+    /// have upgraded the runtime.
+    passed_over: bool,
     /// A subscription stayed silent over a whole connection: the node is polled.
     polled: bool,
 }
@@ -71,7 +74,7 @@ struct Following<'m, N> {
 
 impl Memory {
     pub(super) fn of(subject: &Subject) -> Self {
-        Self { told: subject.since, last: None, check: subject.finalized, polled: false }
+        Self { told: subject.since, last: None, check: subject.finalized, passed_over: false, polled: false }
     }
 
     /// Follows the node over one connection until that fails. `Ok` when nobody
@@ -194,6 +197,13 @@ impl<N: Fn() -> Timestamp> Following<'_, N> {
         let head = Head { time: snapshot.head.time.or_else(|| self.client.time_of(header)), ..snapshot.head };
         let snapshot = Snapshot { head, ..snapshot };
         self.client.learn_slot(header, head.time);
+        let told = self.memory.told;
+        self.memory.passed_over |= told.is_some_and(|told| told.number.saturating_add(1) < head.number);
+        let begins = told.is_some_and(|told| told.session < head.session);
+        // No session counts before it is known that the runtime is still the same.
+        if self.memory.passed_over && begins && !self.identify(head.hash).await? {
+            return Ok(());
+        }
         if let Some(known) = self.memory.told
             && head.session > known.session
             && head.number > known.number.saturating_add(1)
@@ -240,18 +250,22 @@ impl<N: Fn() -> Timestamp> Following<'_, N> {
         Ok(())
     }
 
-    /// Tells what the node runs, as far as it says.
-    async fn identify(&mut self, at: Hash) -> Result<(), End> {
+    /// Tells what the node runs, and whether it says so.
+    async fn identify(&mut self, at: Hash) -> Result<bool, End> {
         self.identity_at = Instant::now();
         match self.client.identity(at).await {
             Ok(identity) => {
                 self.syncing = identity.syncing;
+                self.memory.passed_over = false;
                 self.teller.tell(Seen::Identity(identity)).await?;
+                Ok(true)
             }
-            Err(error) if error.answered() => self.complain(&error).await?,
-            Err(error) => return Err(error.into()),
+            Err(error) if error.answered() => {
+                self.complain(&error).await?;
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
         }
-        Ok(())
     }
 
     /// A node that answers with an error is not asked again at once.

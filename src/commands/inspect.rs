@@ -18,6 +18,7 @@ use crate::report::{Paint, inert};
 use super::announce::{Announcement, announce};
 use super::connect::failed;
 use super::observe::{Clock, Look, Observer, Race};
+use super::showed::figures_of;
 use super::signals::Signals;
 use super::subject::Subject;
 use super::{Context, Failure, policy_source};
@@ -126,10 +127,11 @@ impl Inspection<'_> {
         let Look { verdict, run, .. } = look;
         let Some(run) = run else { return Ok(()) };
         let now = self.clock.now();
+        let soaks = figures_of(self.observer.client(), &self.policy, verdict).await;
         let decided_at = verdict.winner().map_or(Some(now), |winner| winner.completed_at);
         announce(&Announcement {
             context: self.context,
-            decided: Decided { verdict, run, at: decided_at },
+            decided: Decided { verdict, run, at: decided_at, soaks: Some(&soaks) },
             check: &self.policy.check,
             file: arguments.verdict.as_deref(),
             annotated: false,

@@ -19,6 +19,7 @@ mod policy;
 mod policy_source;
 mod publish;
 mod settle;
+mod showed;
 mod signals;
 mod soaking;
 mod subject;

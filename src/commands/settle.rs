@@ -356,7 +356,7 @@ impl Settling<'_> {
         let gave_up = matches!(verdict.reason, Reason::DeadlinePassed { .. } | Reason::Unreachable { .. });
         announce(&Announcement {
             context: self.context,
-            decided: Decided { verdict, run: &self.run, at: Some(now) },
+            decided: Decided { verdict, run: &self.run, at: Some(now), soaks: None },
             check: &self.policy.check,
             file: self.arguments.verdict.as_deref(),
             annotated: gave_up || verdict.outcome() != Outcome::Undecided,

@@ -1,5 +1,5 @@
-//! A soak made known: checkpoint, stdout, outputs and summary of the step, at most
-//! one annotation.
+//! A soak made known: checkpoint, stdout, outputs and summary of the step, a notice
+//! with its figures, and where it did not pass an annotation that says why.
 
 use std::fmt::Write as _;
 use std::io;
@@ -11,7 +11,7 @@ use crate::cli::Format;
 use crate::exit::Exit;
 use crate::report::actions::{Level, markdown, write_outputs, write_summary};
 use crate::report::{inert, inert_json};
-use crate::soak::{Checkpoint, Run, State, Terms, Verdict};
+use crate::soak::{Checkpoint, Figures, Run, State, Terms, Verdict};
 
 use super::announce::write_whole;
 use super::{Context, Failure};
@@ -118,12 +118,17 @@ pub(super) fn announce(
         output.log(&format!("cannot write the step's summary: {error}"));
     }
     let (counted, target) = (state.counted(terms), terms.monitor.target_sessions);
-    let (level, title) = match verdict {
-        Verdict::Passed => (Level::Notice, format!("soak passed, {counted} of {target} sessions")),
-        Verdict::Unfinished => (Level::Warning, format!("soak unfinished, {counted} of {target} sessions")),
-        _ => (Level::Error, format!("soak {}", verdict.word())),
-    };
-    output.annotate(level, &title, &reason);
+    match verdict {
+        Verdict::Passed => {}
+        Verdict::Unfinished => {
+            let title = format!("soak unfinished, {counted} of {target} sessions");
+            output.annotate(Level::Warning, &title, &reason);
+        }
+        _ => output.annotate(Level::Error, &format!("soak {}", verdict.word()), &reason),
+    }
+    if let Some(figures) = Figures::of(terms, state) {
+        output.annotate(Level::Notice, Figures::TITLE, &figures.to_string());
+    }
     shown.map_err(|error| Failure::caused(Exit::Internal, "cannot write the result", &error))
 }
 

@@ -132,7 +132,7 @@ impl<'c> Start<'c> {
         let now = self.clock.now();
         announce(&Announcement {
             context: self.context,
-            decided: Decided { verdict, run: &self.run, at: Some(now) },
+            decided: Decided { verdict, run: &self.run, at: Some(now), soaks: None },
             check: &Policy::default().check,
             file: self.arguments.verdict.as_deref(),
             annotated: true,
@@ -272,7 +272,7 @@ impl Waiting<'_> {
 
     fn end(&self, arguments: &Wait, verdict: &Verdict) -> Result<(), Failure> {
         let now = self.clock.now();
-        let decided = Decided { verdict, run: &self.run, at: Some(now) };
+        let decided = Decided { verdict, run: &self.run, at: Some(now), soaks: None };
         announce(&Announcement {
             context: self.context,
             decided,

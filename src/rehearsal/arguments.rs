@@ -20,6 +20,10 @@ pub struct Arguments {
     /// What the reviewer rejects; may be given twice
     #[arg(long, value_enum, value_name = "BRANCH")]
     pub reject: Vec<Contender>,
+    /// Show instead a soak of so many legs, each on a machine of its own: nobody reviews
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(2..=20),
+        conflicts_with_all = ["approve", "reject", "fault", "fork", "workflow", "port"])]
+    pub legs: Option<u32>,
     /// How many sessions the testnet must pass
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     pub sessions: u32,

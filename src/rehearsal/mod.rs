@@ -10,6 +10,7 @@ mod deployment;
 mod desk;
 pub mod dev_chain;
 pub mod github;
+mod legs;
 mod page;
 mod play;
 mod reviewer;
@@ -61,7 +62,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(output, &error),
     };
-    let ended = runtime.block_on(play::play(&scenario, &workflow, keep.as_deref(), output));
+    let ended = runtime.block_on(async {
+        match scenario.legs {
+            Some(count) => legs::play(&scenario, count, keep.as_deref(), output).await,
+            None => play::play(&scenario, &workflow, keep.as_deref(), output).await,
+        }
+    });
     runtime.shutdown_background();
     ended.map_or_else(|error| failed(output, &error), ExitCode::from)
 }

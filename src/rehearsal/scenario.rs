@@ -35,6 +35,8 @@ pub struct Scenario {
     pub port: u16,
     /// What goes wrong.
     pub fault: Option<Fault>,
+    /// How many legs the soak has, where it is shown alone.
+    pub legs: Option<u32>,
     /// Where the pull request comes from a fork: which of its runs is reviewed.
     pub fork: Option<Fork>,
 }
@@ -45,7 +47,7 @@ impl TryFrom<&Arguments> for Scenario {
     fn try_from(arguments: &Arguments) -> Result<Self, clap::Error> {
         let conflict = |message: String| Arguments::command().error(ErrorKind::ArgumentConflict, message);
         let asked = arguments.approve.is_some() || !arguments.reject.is_empty();
-        let by_hand = !asked && arguments.fault.is_none();
+        let by_hand = !asked && arguments.fault.is_none() && arguments.legs.is_none();
         if arguments.fork.is_some() && (by_hand || arguments.fault.is_some()) {
             return Err(conflict("`--fork` goes with `--approve` or `--reject`".to_owned()));
         }
@@ -67,7 +69,7 @@ impl TryFrom<&Arguments> for Scenario {
         let approved = reviews.iter().any(|(_, state)| *state == ReviewState::Approved);
         let needed = if by_hand {
             DEADLINE_BY_HAND
-        } else if approved || arguments.fault == Some(Fault::BothRejected) {
+        } else if approved || arguments.legs.is_some() || arguments.fault == Some(Fault::BothRejected) {
             arguments.session_every * arguments.sessions + MARGIN
         } else if arguments.fault == Some(Fault::UnprotectedEnvironment) {
             MARGIN
@@ -82,6 +84,7 @@ impl TryFrom<&Arguments> for Scenario {
             deadline: arguments.deadline.unwrap_or(needed),
             port: arguments.port,
             fault: arguments.fault,
+            legs: arguments.legs,
             fork: arguments.fork,
         })
     }

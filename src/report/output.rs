@@ -72,19 +72,17 @@ impl Output {
         }
     }
 
-    /// Opens a group of lines in Actions; elsewhere a heading.
-    pub fn group(&self, title: &str) {
+    /// Lines of the log under a title; in Actions a group that is folded away. Lines
+    /// may hold untrusted text. It is written at once, so that no other line gets into
+    /// the group and nothing can end us within it.
+    pub fn folded(&self, title: &str, lines: &[String]) {
+        let body: Vec<_> = lines.iter().map(|line| inert(line)).collect();
+        let body = body.join("\n");
         if self.style.actions {
-            self.command(&actions::group(&inert(title)));
+            let open = actions::group(&inert(title));
+            to_stderr(&format!("{open}\n{body}\n{}", actions::END_GROUP));
         } else {
-            self.log_painted(Paint::Bold, title);
-        }
-    }
-
-    /// Closes a group of lines in Actions.
-    pub fn end_group(&self) {
-        if self.style.actions {
-            self.command(actions::END_GROUP);
+            to_stderr(&format!("{}\n{body}", Paint::Bold.on(self.style.color_err, &inert(title))));
         }
     }
 

@@ -1,6 +1,7 @@
 //! A verdict for people and for programs: `race.verdict/1`, the table, the step
 //! summary.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::actions::markdown;
 use super::{Paint, inert};
 use crate::policy::duration;
 use crate::race::{Contender, Job, Outcome, ReviewState, Run, State, Verdict};
+use crate::soak::Figures;
 
 /// `race.verdict/1`, as design and documentation have it.
 #[derive(Serialize)]
@@ -51,6 +53,31 @@ struct BranchFile<'v> {
     excluded: bool,
     jobs: Vec<JobFile<'v>>,
     reviews: Vec<ReviewFile<'v>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    soak: Option<SoakFile>,
+}
+
+/// What the branch's soak showed, as its job noted it.
+#[derive(Serialize)]
+struct SoakFile {
+    verdict: &'static str,
+    counted: u32,
+    target: u32,
+    baseline: Option<u32>,
+    last: Option<u32>,
+    from: Timestamp,
+    to: Timestamp,
+    nodes: u32,
+    median_s: Option<f64>,
+}
+
+impl From<&Figures> for SoakFile {
+    fn from(figures: &Figures) -> Self {
+        let (baseline, last) = figures.sessions.unzip();
+        let Figures { verdict, counted, target, from, to, nodes, .. } = *figures;
+        let median_s = figures.median.map(|median| median.as_secs_f64());
+        Self { verdict: verdict.word(), counted, target, baseline, last, from, to, nodes, median_s }
+    }
 }
 
 #[derive(Serialize)]
@@ -81,6 +108,8 @@ pub struct Decided<'v> {
     pub run: &'v Run,
     /// When it was reached; `None` while nothing is decided.
     pub at: Option<Timestamp>,
+    /// What the soaks showed, by the branch, where that was asked for.
+    pub soaks: Option<&'v BTreeMap<String, Figures>>,
 }
 
 impl Decided<'_> {
@@ -90,7 +119,7 @@ impl Decided<'_> {
     ///
     /// Never for these shapes; passes on the serializer's.
     pub fn json(&self) -> serde_json::Result<String> {
-        let Self { verdict, run, at } = self;
+        let Self { verdict, run, at, .. } = self;
         serde_json::to_string_pretty(&File {
             schema: "race.verdict/1",
             verdict: verdict.outcome().word(),
@@ -110,7 +139,11 @@ impl Decided<'_> {
                 head_sha: &run.head_sha,
                 pull_request: run.pull_request,
             },
-            branches: verdict.branches.iter().map(branch_file).collect(),
+            branches: verdict
+                .branches
+                .iter()
+                .map(|branch| branch_file(branch, self.soak_of(branch)))
+                .collect(),
             decided_at: at.filter(|_| verdict.outcome() != Outcome::Undecided),
         })
     }
@@ -142,6 +175,9 @@ impl Decided<'_> {
             for job in &branch.jobs {
                 let _ =
                     writeln!(text, "    job {}: {}", inert(&job.name), inert(&told(job, run.attempt, now)));
+            }
+            if let Some(soak) = self.soak_of(branch) {
+                let _ = writeln!(text, "    {name} showed: {} (as the job said)", showed(soak));
             }
             for review in &branch.reviews {
                 let user = review.user.as_ref().map_or("nobody", |user| user.login.as_str());
@@ -200,6 +236,10 @@ impl Decided<'_> {
         text
     }
 
+    fn soak_of(&self, branch: &Contender) -> Option<&Figures> {
+        self.soaks?.get(&branch.name)
+    }
+
     /// The run in one line.
     fn about(&self) -> String {
         let run = self.run;
@@ -214,7 +254,7 @@ impl Decided<'_> {
     }
 }
 
-fn branch_file(branch: &Contender) -> BranchFile<'_> {
+fn branch_file<'v>(branch: &'v Contender, soak: Option<&Figures>) -> BranchFile<'v> {
     BranchFile {
         name: &branch.name,
         environment: &branch.environment,
@@ -243,7 +283,23 @@ fn branch_file(branch: &Contender) -> BranchFile<'_> {
                 comment: &review.comment,
             })
             .collect(),
+        soak: soak.map(SoakFile::from),
     }
+}
+
+/// The figures of a soak, in words.
+fn showed(soak: &Figures) -> String {
+    let Figures { verdict, counted, target, nodes, .. } = soak;
+    let mut text = format!("{}, {counted} of {target} sessions", verdict.word());
+    if let Some((first, last)) = soak.sessions {
+        let _ = write!(text, ", {first}..{last}");
+    }
+    let took = duration::rounded(duration::between(soak.from, soak.to));
+    let _ = write!(text, ", {took}, {nodes} node(s)");
+    if let Some(median) = soak.median {
+        let _ = write!(text, ", {} each by the median", duration::rounded(median));
+    }
+    text
 }
 
 /// A job's state and times, in words.

@@ -28,37 +28,13 @@ pub fn explain(terms: &Terms, state: &State, now: Timestamp) -> String {
     match state.baseline() {
         None => {
             let _ = writeln!(text, "no baseline yet: a quorum has to catch up and run what is expected");
-            line(&mut text, "not ready", &state.clocks.age, monitor.ready_within, "failed, or unmeasured");
         }
         Some(baseline) => {
             let _ = writeln!(text, "counted from session {}, block {}", baseline.session, baseline.block);
-            let clocks = &state.clocks;
-            line(&mut text, "no new block", &clocks.block, monitor.stall.no_block, "failed (no-block)");
-            line(
-                &mut text,
-                "no finality",
-                &clocks.finality,
-                monitor.stall.no_finality,
-                "failed (no-finality)",
-            );
-            line(&mut text, "no new session", &clocks.session, state.limit, "failed (no-session)");
-            if state.furthest > state.session {
-                line(&mut text, "no quorum follows", &clocks.behind, state.limit, "unmeasured (behind)");
-            }
-            if !clocks.rewound.quiet.is_zero() {
-                line(&mut text, "gone back", &clocks.rewound, monitor.rewind_after, "failed (rewound)");
-            }
         }
     }
-    line(&mut text, "no quorum", &state.clocks.blind, monitor.unmeasured_after, "unmeasured (out-of-reach)");
-    if let Some(total) = monitor.unmeasured_total {
-        line(
-            &mut text,
-            "no quorum, altogether",
-            &state.clocks.blind_total,
-            total,
-            "unmeasured (out-of-reach)",
-        );
+    for running in clocks(terms, state) {
+        let _ = writeln!(text, "{}: {}", running.what, running.told());
     }
     if let Some(end) = terms.leg_ends {
         let left = rounded(between(now, end));
@@ -84,11 +60,76 @@ pub fn explain(terms: &Terms, state: &State, now: Timestamp) -> String {
     text
 }
 
-fn line(text: &mut String, what: &str, clock: &Clock, limit: Duration, then: &str) {
-    let (quiet, limit_told) = (rounded(clock.quiet), rounded(limit));
-    let when = match limit.checked_sub(clock.quiet).filter(|left| !left.is_zero()) {
-        Some(left) => format!("in {}", rounded(left)),
-        None => "as soon as a quorum confirms it".to_owned(),
+/// A clock that comes closer to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looming {
+    /// What the clock waits for in vain.
+    pub what: &'static str,
+    /// How far it is, and what fires when.
+    pub told: String,
+}
+
+/// The clocks that have gone half of the way between what is usual and their limit.
+#[must_use]
+pub fn looming(terms: &Terms, state: &State) -> Vec<Looming> {
+    let loom = |running: &Running<'_>| {
+        let usual = running.usual.min(running.limit);
+        running.clock.quiet >= usual.saturating_add((running.limit - usual) / 2)
     };
-    let _ = writeln!(text, "{what}: {quiet} of {limit_told}; {then} {when}");
+    let clocks = clocks(terms, state).into_iter().filter(loom);
+    clocks.map(|running| Looming { what: running.what, told: running.told() }).collect()
+}
+
+/// A clock that runs now.
+struct Running<'s> {
+    what: &'static str,
+    clock: &'s Clock,
+    limit: Duration,
+    /// So long it is quiet where nothing is wrong.
+    usual: Duration,
+    /// What comes when it runs out.
+    then: &'static str,
+}
+
+impl Running<'_> {
+    fn told(&self) -> String {
+        let Self { clock, limit, then, .. } = self;
+        let (quiet, limit_told) = (rounded(clock.quiet), rounded(*limit));
+        let when = match limit.checked_sub(clock.quiet).filter(|left| !left.is_zero()) {
+            Some(left) => format!("in {}", rounded(left)),
+            None => "as soon as a quorum confirms it".to_owned(),
+        };
+        format!("{quiet} of {limit_told}; {then} {when}")
+    }
+}
+
+/// The clocks that run now, in the order in which they fire.
+fn clocks<'s>(terms: &Terms, state: &'s State) -> Vec<Running<'s>> {
+    let (monitor, clocks) = (&terms.monitor, &state.clocks);
+    let mut running = Vec::new();
+    let mut add = |what, clock, limit, usual, then| {
+        running.push(Running { what, clock, limit, usual, then });
+    };
+    let at_once = Duration::ZERO;
+    if state.baseline().is_some() {
+        let stall = &monitor.stall;
+        add("no new block", &clocks.block, stall.no_block, at_once, "failed (no-block)");
+        add("no finality", &clocks.finality, stall.no_finality, at_once, "failed (no-finality)");
+        let usual = monitor.session_length;
+        add("no new session", &clocks.session, state.limit, usual, "failed (no-session)");
+        if state.furthest > state.session {
+            add("no quorum follows", &clocks.behind, state.limit, at_once, "unmeasured (behind)");
+        }
+        if !clocks.rewound.quiet.is_zero() {
+            add("gone back", &clocks.rewound, monitor.rewind_after, at_once, "failed (rewound)");
+        }
+    } else {
+        add("not ready", &clocks.age, monitor.ready_within, at_once, "failed, or unmeasured");
+    }
+    add("no quorum", &clocks.blind, monitor.unmeasured_after, at_once, "unmeasured (out-of-reach)");
+    if let Some(total) = monitor.unmeasured_total {
+        let what = "no quorum, altogether";
+        add(what, &clocks.blind_total, total, at_once, "unmeasured (out-of-reach)");
+    }
+    running
 }

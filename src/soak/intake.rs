@@ -49,14 +49,14 @@ impl State {
                 if !node.may_tell() {
                     return None;
                 }
-                self.learn(Mark { block: head.number, ..mark(&head, at) }, head.session);
+                self.learn(terms, mark(&head, at), head.session);
                 self.compare(terms, index, Block { number: head.number, hash: head.hash })
             }
             Seen::Boundary(Boundary { index: session, after, block }) => {
                 if node.may_tell() && session > 0 && after.0 < block.0 {
                     for ((number, time), session) in [(after, session - 1), (block, session)] {
                         let (time, own) = time.map_or((at, false), |time| (time, true));
-                        self.learn(Mark { block: number, time, own }, session);
+                        self.learn(terms, Mark { block: number, time, own }, session);
                     }
                 }
                 None
@@ -130,7 +130,7 @@ impl State {
             if is_new && early && quorum_was_there && head.session > furthest.saturating_add(1) {
                 self.rebase(terms, &head, at);
             }
-            self.learn(mark(&head, at), head.session);
+            self.learn(terms, mark(&head, at), head.session);
         }
         let block = Block { number: head.number, hash: head.hash };
         match before {
@@ -155,11 +155,14 @@ impl State {
         let Head { number, hash, session, .. } = *head;
         self.baseline = Some(Baseline { session, block: number, hash, genesis: self.genesis });
         self.sessions = Some(Sessions::after(session, mark(head, at), Sessions::most(&terms.monitor)));
+        (self.overlong, self.gap) = (None, None);
     }
 
     /// Takes that a finalized block belongs to a session.
-    fn learn(&mut self, mark: Mark, session: u32) {
+    fn learn(&mut self, terms: &Terms, mark: Mark, session: u32) {
         let Some(sessions) = &mut self.sessions else { return };
+        let gap = sessions.gap(mark).filter(|gap| gap.took >= terms.monitor.stall.no_block);
+        self.gap = self.gap.or(gap);
         let overlong = sessions.learn(mark, session, self.limit);
         self.overlong = self.overlong.or(overlong);
     }

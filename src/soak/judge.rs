@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::intake::End;
 use super::node::Node;
 use super::pulse::{ANSWER_LIMIT, Clock};
+use super::sessions::Gap;
 use super::{Head, Identity, Reason, State, Terms, Verdict};
 use crate::policy::duration::between;
 
@@ -48,6 +49,10 @@ impl State {
             return Some((Verdict::Failed, reason));
         }
         self.record(terms, quorum);
+        if let Some(Gap { after, took }) = self.gap {
+            let limit = terms.monitor.stall.no_block;
+            return Some((Verdict::Failed, Reason::LateBlock { after, took, limit }));
+        }
         let limit = self.limit;
         if let Some(long) = self.overlong.take_if(|long| long.took >= limit) {
             let reason = Reason::LongSession { session: long.session, took: long.took, limit };
@@ -76,10 +81,20 @@ impl State {
         Some((Verdict::Failed, Reason::NoFinality { number, best, limit, answering: self.voting }))
     }
 
+    /// Whether a single look would end in a failure now, by what an earlier one has
+    /// told. Two machines' clocks alone are no proof of it.
+    #[must_use]
+    pub fn seems_halted(&self, terms: &Terms, at: Timestamp) -> bool {
+        self.halted(terms, at).is_some()
+    }
+
     /// The highest finalized block of a quorum, and since when it is known.
     pub(super) fn still_since(&self, terms: &Terms) -> Option<(u64, Timestamp)> {
         let Some(number) = self.height(terms) else { return self.still };
-        self.still.filter(|(height, _)| *height >= number).or(Some((number, self.at?)))
+        let at = self.at?;
+        // A machine whose clock was ahead must not put off what this one would see.
+        let known = self.still.filter(|(height, _)| *height >= number);
+        Some(known.map_or((number, at), |(height, then)| (height, then.min(at))))
     }
 
     /// The highest finalized block that a quorum has now.
@@ -229,7 +244,9 @@ impl State {
             .collect();
         let Some(place) = ahead.len().checked_sub(quorum) else { return };
         let (session, number) = *ahead.select_nth_unstable(place).1;
-        self.session = session;
+        // What passes after the target is no part of the soak.
+        let goal = self.counts_from(terms).map(|from| from.saturating_add(terms.monitor.target_sessions));
+        self.session = goal.map_or(session, |goal| session.min(goal));
         self.reached = self.reached.max(number);
         self.clocks.behind.strike();
         self.limit = terms.monitor.no_session();

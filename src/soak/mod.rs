@@ -5,6 +5,7 @@
 mod checkpoint;
 mod expected;
 mod explain;
+mod figures;
 mod finalized;
 mod hash;
 mod intake;
@@ -25,7 +26,8 @@ mod watching;
 
 pub use checkpoint::{Checkpoint, NOT_VERIFIED, NodeReport, ReasonReport, RuleReport, Run, SessionReport};
 pub use expected::{Difference, Expected, NotExpected, Subject, What};
-pub use explain::explain;
+pub use explain::{Looming, explain, looming};
+pub use figures::Figures;
 pub use hash::{Hash, NoHash};
 pub use observation::{Block, Boundary, Event, Head, Identity, Observation, Reading, Seen, Stop, Value};
 pub use reason::Reason;

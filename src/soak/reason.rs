@@ -21,6 +21,8 @@ pub enum Reason {
     TargetReached { counted: u32, target: u32, quorum: usize, unseen: Vec<(String, u32)> },
     /// The nodes answered, and none had a new best block.
     NoBlock { number: u64, limit: Duration, answering: usize },
+    /// The chain's own times show a block that came too late.
+    LateBlock { after: u64, took: Duration, limit: Duration },
     /// The nodes answered, and none had a new finalized block.
     NoFinality { number: u64, best: Option<u64>, limit: Duration, answering: usize },
     /// The nodes answered, and the session stayed the same.
@@ -68,7 +70,7 @@ impl Reason {
             Self::Counting { .. } => "counting",
             Self::Settling { .. } => "settling",
             Self::TargetReached { .. } => "target-reached",
-            Self::NoBlock { .. } => "no-block",
+            Self::NoBlock { .. } | Self::LateBlock { .. } => "no-block",
             Self::NoFinality { .. } => "no-finality",
             Self::NoSession { .. } | Self::LongSession { .. } => "no-session",
             Self::Fork { .. } => "fork",
@@ -111,6 +113,12 @@ impl fmt::Display for Reason {
                 "no new block for {}: {} answered, and the best block stays {number}",
                 rounded(*limit),
                 nodes(*answering)
+            ),
+            Self::LateBlock { after, took, limit } => write!(
+                f,
+                "no new block for {}: by the chain's own times none came for {} after block {after}",
+                rounded(*limit),
+                rounded(*took)
             ),
             Self::NoFinality { number, best, limit, answering } => {
                 write!(f, "no finality for {}: {} answered, ", rounded(*limit), nodes(*answering))?;

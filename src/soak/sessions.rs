@@ -49,6 +49,14 @@ pub(super) struct Overlong {
     pub(super) took: Duration,
 }
 
+/// Two blocks, one after the other, that lie apart by the chain's own times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// Height of the first of them.
+    pub(super) after: u64,
+    pub(super) took: Duration,
+}
+
 /// The beginning of one session.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Edge {
@@ -130,6 +138,22 @@ impl Sessions {
         let begun = if at == 0 { Some(self.begun) } else { self.edges.get(at - 1).map(|edge| edge.first) };
         let took = begun.filter(|begun| begun.own && mark.own).map(|begun| between(begun.time, mark.time))?;
         (took >= limit).then_some(Overlong { session, took })
+    }
+
+    /// The longest time between the block at `mark` and a known one next to it.
+    pub(super) fn gap(&self, mark: Mark) -> Option<Gap> {
+        if !mark.own || mark.block <= self.begun.block {
+            return None;
+        }
+        let at = self.edges.partition_point(|edge| edge.first.block <= mark.block);
+        let around = self.edges.iter().skip(at.saturating_sub(1)).take(2);
+        let next_to = |other: &Mark| other.own && other.block.abs_diff(mark.block) == 1;
+        let gap = |other: Mark| {
+            let (first, second) = if other.block < mark.block { (other, mark) } else { (mark, other) };
+            Gap { after: first.block, took: between(first.time, second.time) }
+        };
+        let known = around.flat_map(|edge| [edge.after, edge.first]).chain([self.tip]);
+        known.filter(next_to).map(gap).max_by_key(|gap| gap.took)
     }
 
     /// The sessions up to the one with that index.

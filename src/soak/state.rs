@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::finalized::Finalized;
 use super::node::Node;
 use super::pulse::{ANSWER_LIMIT, Clock, Pulse};
-use super::sessions::{Mark, Overlong, Session, Sessions};
+use super::sessions::{Gap, Mark, Overlong, Session, Sessions};
 use super::watching::Watching;
 use super::{Event, Hash, Identity, Reason, Stop, Terms, Verdict};
 
@@ -89,6 +89,8 @@ pub struct State {
     /// What a session may take now: the policy's limit, or what was learnt.
     pub(super) limit: Duration,
     pub(super) overlong: Option<Overlong>,
+    /// By the chain's own times there was no block for too long.
+    pub(super) gap: Option<Gap>,
     pub(super) clocks: Clocks,
     pub(super) finalized: Finalized,
     pub(super) rules: Vec<Watching>,
@@ -126,6 +128,7 @@ impl State {
             sessions: None,
             limit: terms.monitor.no_session(),
             overlong: None,
+            gap: None,
             clocks: Clocks::default(),
             finalized: Finalized::default(),
             rules: vec![Watching::default(); terms.monitor.watches.len()],

@@ -22,6 +22,16 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Every verdict.
+    pub const ALL: [Self; 5] =
+        [Self::Running, Self::Passed, Self::Failed, Self::Unmeasured, Self::Unfinished];
+
+    /// The verdict that this word stands for.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.word() == word)
+    }
+
     /// The exit code that says the same.
     #[must_use]
     pub fn exit(self) -> Exit {

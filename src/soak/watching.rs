@@ -1,7 +1,7 @@
 //! The rules for watched storage items: what was read -> which session broke which
 //! rule, and which sessions nobody could check.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +11,9 @@ use crate::policy::{Watch, WatchRule};
 
 /// Sessions whose first value is remembered. Filling in brings them out of order.
 const SESSIONS: usize = 32;
-/// Blocks whose values are compared between nodes.
-const BLOCKS: usize = 32;
+/// Blocks whose values are compared between nodes: what one node has filled in
+/// another one may do much later.
+const BLOCKS: usize = 2048;
 
 /// What a session's first block that was read has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,9 +37,9 @@ pub(super) struct Watching {
     firsts: BTreeMap<u32, First>,
     /// The highest block of each of the last sessions in which nothing was there yet.
     absent: BTreeMap<u32, u64>,
-    /// The values of the last blocks: height, node, digest.
+    /// The values of the last blocks by height, as one node told each first.
     #[serde(skip)]
-    blocks: VecDeque<(u64, usize, Option<Hash>)>,
+    blocks: BTreeMap<u64, (usize, Option<Hash>)>,
 }
 
 /// How many sessions nobody could check, and how many broke the rule.
@@ -153,26 +154,17 @@ impl Watching {
         }
     }
 
-    /// Compares a node's value with those of the others at that block, where there is
-    /// another yet.
+    /// Compares a node's value with what another one has told of that block, where one
+    /// has.
     fn compare(&mut self, node: usize, reading: &Reading) -> Option<(u32, Result<(), String>)> {
         let number = reading.block.number;
         let digest = reading.value.map(|value| value.digest);
-        let told = self.blocks.iter().filter(|(block, ..)| *block == number);
-        let others: Vec<bool> =
-            told.clone().filter(|(_, by, _)| *by != node).map(|(.., other)| *other == digest).collect();
-        if !told.clone().any(|(_, by, _)| *by == node) {
-            if self.blocks.len() >= BLOCKS.max(4 * (others.len() + 1)) {
-                self.blocks.pop_front();
-            }
-            self.blocks.push_back((number, node, digest));
+        let (by, known) = *self.blocks.entry(number).or_insert((node, digest));
+        if self.blocks.len() > BLOCKS {
+            self.blocks.pop_first();
         }
-        if others.is_empty() {
-            return None;
-        }
-        let equal = others.iter().all(|equal| *equal);
         let told = || format!("nodes differ about it at block {number}");
-        Some((reading.session, if equal { Ok(()) } else { Err(told()) }))
+        (by != node).then(|| (reading.session, if known == digest { Ok(()) } else { Err(told()) }))
     }
 
     /// Compares the number with what it was at the baseline: it must have grown by as

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use serde_json::Value;
+use testnet_deployer::rehearsal::github::{Fault, Trouble};
 use testnet_deployer::rehearsal::world::{Conclusion, ReviewState};
 
 use crate::scene::{Scene, start};
@@ -124,4 +125,76 @@ fn watching_follows_a_run_to_its_end() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(ended.stderr.contains("waiting for a review of testnet"), "{}", ended.stderr);
     assert!(ended.stdout.starts_with("won: testnet"), "{}", ended.stdout);
+}
+
+/// A run that `testnet` won, whose job noted this.
+fn noted(notices: &[(&'static str, &str, &str)]) -> Scene {
+    let scene = Scene::new();
+    scene.review("testnet", ReviewState::Approved, "");
+    scene.github.change(|world, now| {
+        for (level, title, message) in notices {
+            world.annotate(scene.testnet, level, title, message, now);
+        }
+    });
+    scene.complete("testnet", Conclusion::Success);
+    scene
+}
+
+const FIGURES: &str = "passed: 500 of 500 sessions, 1..501, 2026-11-23T10:00:00Z to 2026-11-23T18:21:07Z, \
+                       4 nodes, median 60.012 s";
+
+#[test]
+fn it_tells_what_the_testnet_showed() {
+    // A leg before has noted its own, and other programs theirs.
+    let earlier = FIGURES.replace("18:21:07", "12:00:00").replace("passed: 500", "unfinished: 120");
+    let scene = noted(&[
+        ("notice", "testnet soak", FIGURES),
+        ("notice", "testnet soak", &earlier),
+        ("notice", "lint", "fine"),
+        ("warning", "testnet soak", "failed: it did not"),
+    ]);
+    let id = scene.run.to_string();
+    let ended = scene.desk(&["inspect", &id, "--policies", "policies"]);
+    let line = "testnet showed: passed, 500 of 500 sessions, 1..501, 8h21m7s, 4 node(s), 1m each by the median \
+                (as the job said)";
+    assert!(ended.stdout.contains(line), "{}", ended.stdout);
+    let exchanges = scene.exchanges();
+    let asked: Vec<_> = exchanges.iter().filter(|one| one.path.ends_with("/annotations")).collect();
+    assert_eq!(asked.len(), 1, "one request for the job that ran");
+    let ended = scene.desk(&["inspect", &id, "--policies", "policies", "--format", "json"]);
+    let verdict: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(
+        verdict["branches"][0]["soak"],
+        serde_json::json!({
+            "verdict": "passed", "counted": 500, "target": 500, "baseline": 1, "last": 501,
+            "from": "2026-11-23T10:00:00Z", "to": "2026-11-23T18:21:07Z", "nodes": 4, "median_s": 60.012,
+        })
+    );
+    assert!(verdict["branches"][1].get("soak").is_none(), "{verdict}");
+}
+
+#[test]
+fn what_no_monitor_noted_is_left_out_and_decides_nothing() {
+    let forged = FIGURES.replace("passed", "passed\u{1b}[31m");
+    let scene = noted(&[
+        ("notice", "testnet soak", &forged),
+        ("notice", "testnet soak", "failed: 0 of 500 sessions\n::error::x"),
+        ("notice", "another title", FIGURES),
+        ("warning", "testnet soak", FIGURES),
+    ]);
+    let id = scene.run.to_string();
+    let ended = scene.desk(&["inspect", &id, "--policies", "policies"]);
+    assert!(ended.stdout.starts_with("won: testnet"), "{}", ended.stdout);
+    assert!(!ended.stdout.contains("showed"), "{}", ended.stdout);
+    // What says that it failed stands beside a job that succeeded, and the job decides.
+    let scene = noted(&[("notice", "testnet soak", &FIGURES.replace("passed", "failed"))]);
+    let id = scene.run.to_string();
+    let ended = scene.desk(&["inspect", &id, "--policies", "policies", "--exit-verdict"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stdout.contains("testnet showed: failed, "), "{}", ended.stdout);
+    // Where the annotations cannot be read, all else is told.
+    scene.github.trouble(Trouble::new(Fault::MissingPermission).on("/annotations"));
+    let ended = scene.desk(&["inspect", &id, "--policies", "policies", "--exit-verdict"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(!ended.stdout.contains("showed"), "{}", ended.stdout);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use testnet_deployer::chain::Limits;
-use testnet_deployer::rehearsal::dev_chain::{DevChain, DevChainOptions};
+use testnet_deployer::rehearsal::dev_chain::{DevChain, DevChainOptions, Fault};
 use testnet_deployer::soak::Seen;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -180,6 +180,15 @@ async fn a_node_that_fails_is_out_of_reach_and_comes_back() {
         assert!(trouble.contains(expected), "{trouble}: {expected}");
     }
     assert_eq!(troubles.len(), 5, "{troubles:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_never_answers_the_handshake_is_given_up() {
+    let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
+    chain.change_node(0, |node| node.fault = Some(Fault::HalfOpen));
+    let limits = Limits { connect: Duration::from_millis(100), ..Limits::default() };
+    let mut observations = watched(chain.url(), limits);
+    assert_eq!(next(&mut observations).await, Seen::Unreachable("no connection within 100ms".to_owned()));
 }
 
 #[tokio::test]

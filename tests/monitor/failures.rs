@@ -2,12 +2,9 @@
 
 use testnet_deployer::rehearsal::dev_chain::{Conduct, Course, DevChain, DevChainOptions, Fault};
 
-use crate::support::{after_session, code, ended, race_with, soak_json};
+use crate::support::{PATIENT, after_session, begun, code, ended, race_with, soak_json};
 
-/// Limits that let only the one fire that is meant.
-const PATIENT: &str = "stall.no_block = \"25s\"\nstall.no_finality = \"25s\"\nstall.no_session = \"25s\"\n";
-
-/// Does something to the chain in session 5. The soak must fail by the reason of this
+/// Does something to the chain once it is watched. The soak must fail by the reason of this
 /// code; what was said is returned.
 async fn fails(nodes: usize, rest: &str, reasons: &[&str], change: impl FnOnce(&DevChain)) -> String {
     let directory = tempfile::tempdir().unwrap();
@@ -15,7 +12,10 @@ async fn fails(nodes: usize, rest: &str, reasons: &[&str], change: impl FnOnce(&
     let chain = DevChain::start(options).await.unwrap();
     let race = ended(race_with(directory.path(), &chain, rest));
     let fate = async {
-        after_session(&chain, 5).await;
+        begun(directory.path()).await;
+        // The baseline may be the genesis block, which no reset takes back.
+        let session = *chain.sessions().borrow();
+        after_session(&chain, session + 4 + fastrand::u32(0..4)).await;
         change(&chain);
     };
     let (output, ()) = tokio::join!(race, fate);
@@ -52,17 +52,14 @@ async fn sessions_stop_and_finality_goes_on() {
 }
 
 #[tokio::test]
-async fn keys_stop_and_sessions_go_on() {
-    let rule = "watch = [{ pallet = \"DKG\", item = \"DKGPublicKey\", rule = \"changes-every-session\" }]\n";
-    let change = course(|course, _| course.key_stops_after = Some(9));
-    let text = fails(1, &format!("{PATIENT}{rule}"), &["rule"], change).await;
-    assert!(text.contains("DKG::DKGPublicKey") && text.contains("session 10"), "{text}");
-}
-
-#[tokio::test]
 async fn finality_forks() {
-    let change = node(1, |node| node.fork_from = Some(60));
-    fails(2, PATIENT, &["fork"], change).await;
+    let change = |chain: &DevChain| {
+        let mut at = 0;
+        chain.change(|_, best| at = best + 20);
+        chain.change_node(1, |node| node.fork_from = Some(at));
+    };
+    let text = fails(2, PATIENT, &["fork"], change).await;
+    assert!(text.contains("finality forked: block"), "{text}");
 }
 
 #[tokio::test]
@@ -96,9 +93,10 @@ async fn a_node_comes_back_with_another_version() {
     let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
     let race = ended(race_with(directory.path(), &chain, PATIENT));
     let fate = async {
-        after_session(&chain, 5).await;
+        begun(directory.path()).await;
         chain.change_node(0, |node| node.fault = Some(Fault::Refused));
-        after_session(&chain, 15).await;
+        let session = *chain.sessions().borrow();
+        after_session(&chain, session + 10).await;
         chain.change_node(0, |node| {
             "0.2.0-fffffffffff".clone_into(&mut node.version);
             node.fault = None;
@@ -107,6 +105,25 @@ async fn a_node_comes_back_with_another_version() {
     let (output, ()) = tokio::join!(race, fate);
     let text = code(&output, 20);
     assert_eq!(soak_json(directory.path())["reason"]["code"], "changed-after-baseline", "{text}");
+}
+
+/// What is expected of none may still not be mixed; and who never catches up shows
+/// nothing.
+#[tokio::test]
+async fn nodes_that_differ_or_never_catch_up() {
+    tokio::join!(
+        not_ready(20, "mixed-versions", |node| "0.2.0-fffffffffff".clone_into(&mut node.version)),
+        not_ready(21, "not-ready", |node| node.syncing = true)
+    );
+}
+
+async fn not_ready(exit: i32, reason: &str, change: impl FnOnce(&mut Conduct)) {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = DevChain::start(DevChainOptions { nodes: 2, ..DevChainOptions::default() }).await.unwrap();
+    chain.change_node(1, change);
+    let rest = "ready_within = \"1s\"\ntarget_sessions = 5000\n";
+    let text = code(&ended(race_with(directory.path(), &chain, rest)).await, exit);
+    assert_eq!(soak_json(directory.path())["reason"]["code"], reason, "{text}");
 }
 
 #[tokio::test]
@@ -118,6 +135,20 @@ async fn the_right_client_runs_the_old_runtime() {
         format!("ready_within = \"1s\"\nexpect.runtime_code_hash = \"{hash}\"\ntarget_sessions = 5000\n");
     let text = code(&ended(race_with(directory.path(), &chain, &rest)).await, 20);
     assert_eq!(soak_json(directory.path())["reason"]["code"], "wrong-runtime", "{text}");
+}
+
+/// The target is reached by the very head with which the upgrade becomes final.
+#[tokio::test]
+async fn the_runtime_is_upgraded_in_a_block_that_nobody_saw() {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
+    chain.change(|course, _| {
+        course.finalize_every = 100;
+        course.upgrade_at = Some(150);
+    });
+    let rest = format!("{PATIENT}target_sessions = 26\n");
+    let text = code(&ended(race_with(directory.path(), &chain, &rest)).await, 20);
+    assert_eq!(soak_json(directory.path())["reason"]["code"], "changed-after-baseline", "{text}");
 }
 
 #[tokio::test]

@@ -5,12 +5,18 @@
 #![expect(unreachable_pub, reason = "nobody links against a test")]
 
 mod adapter;
+mod clocks;
 mod failures;
 mod faults;
 mod lease;
 mod race;
 mod reach;
+mod recorded;
+mod recording;
+mod replay;
 mod resume;
+mod rules;
+mod seeing;
 #[path = "../sshd/mod.rs"]
 mod sshd;
 mod support;

@@ -7,7 +7,7 @@ use testnet_deployer::rehearsal::dev_chain::{DevChain, DevChainOptions};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, code, ended, race, soak_json, soak_json_if_any};
+use crate::support::{begun, code, ended, race, soak_json};
 
 #[tokio::test]
 async fn race_passes_at_its_target() {
@@ -69,13 +69,7 @@ async fn race_stopped_by_a_signal_is_unfinished() {
         let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
         let child = race(directory.path(), &[&chain], "").spawn().unwrap();
         let pid = child.id().unwrap().to_string();
-        // Its first word in the file after the baseline.
-        let begun = async {
-            while soak_json_if_any(directory.path()).is_none_or(|soak| soak["baseline"].is_null()) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        timeout(PATIENCE, begun).await.unwrap();
+        begun(directory.path()).await;
         let sent = Command::new("kill").args(["-s", signal, &pid]).status().await.unwrap();
         assert!(sent.success());
         let output = timeout(Duration::from_secs(7), child.wait_with_output()).await.unwrap().unwrap();

@@ -7,7 +7,9 @@ use serde_json::json;
 use testnet_deployer::rehearsal::dev_chain::{DevChain, DevChainOptions};
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, assert_exact, code, ended, race, race_with, soak_json, soak_json_if_any};
+use crate::support::{
+    PATIENCE, after_session, assert_exact, code, ended, race, race_with, soak_json, soak_json_if_any,
+};
 
 #[tokio::test]
 async fn legs_add_up_to_exactly_the_target_on_other_machines() {
@@ -30,34 +32,47 @@ async fn legs_add_up_to_exactly_the_target_on_other_machines() {
     }
 }
 
+/// Kills at random moments, so also while the checkpoint is written or renamed.
 #[tokio::test]
 async fn killed_at_any_moment_nothing_is_lost_and_nothing_counted_twice() {
-    let directory = tempfile::tempdir().unwrap();
+    let kills = tokio::join!(killed(100), killed(100));
+    assert!(kills.0 + kills.1 >= 200, "{kills:?}");
+}
+
+/// Kills soaks that many times at least, and lets none end otherwise than it should.
+async fn killed(times: u32) -> u32 {
     let options = DevChainOptions { session: Duration::from_millis(60), ..DevChainOptions::default() };
     let chain = DevChain::start(options).await.unwrap();
-    let target = 400;
-    let mut kills = 0_u32;
-    loop {
-        let mut child =
-            race(directory.path(), &[&chain], &format!("target_sessions = {target}\n")).spawn().unwrap();
-        let moment = Duration::from_millis(fastrand::u64(0..150));
-        match timeout(moment, child.wait()).await {
-            Err(_) => {
-                child.kill().await.unwrap();
-                kills += 1;
+    let target = 60;
+    let mut kills = 0;
+    while kills < times {
+        let directory = tempfile::tempdir().unwrap();
+        let mut counted = None;
+        loop {
+            let mut command = race(directory.path(), &[&chain], &format!("target_sessions = {target}\n"));
+            let mut child = command.spawn().unwrap();
+            let moment = Duration::from_millis(fastrand::u64(0..150));
+            match timeout(moment, child.wait()).await {
+                Err(_) => {
+                    child.kill().await.unwrap();
+                    kills += 1;
+                }
+                Ok(status) => {
+                    assert_eq!(status.unwrap().code(), Some(0), "{:?}", soak_json_if_any(directory.path()));
+                    break;
+                }
             }
-            Ok(status) => {
-                assert_eq!(status.unwrap().code(), Some(0), "{:?}", soak_json_if_any(directory.path()));
-                break;
+            let soak = soak_json_if_any(directory.path());
+            if let Some(soak) = soak.filter(|soak| !soak["baseline"].is_null()) {
+                assert_exact(&soak, counted.unwrap_or(0));
+                counted = soak["counted"].as_u64();
+            } else {
+                assert_eq!(counted, None, "what was written stays");
             }
         }
-        if let Some(soak) = soak_json_if_any(directory.path()) {
-            assert_exact(&soak, 0);
-        }
+        assert_exact(&soak_json(directory.path()), target);
     }
-    eprintln!("killed {kills} times");
-    assert!(kills >= 50, "{kills}");
-    assert_exact(&soak_json(directory.path()), target);
+    kills
 }
 
 #[tokio::test]
@@ -189,4 +204,27 @@ async fn the_clocks_are_explained() {
     let text = code(&ended(command).await, 0);
     assert!(text.contains("quorum: 1 of 1"), "{text}");
     assert!(soak_json_if_any(directory.path()).is_none());
+}
+
+/// Half a minute without a block, while nobody watched.
+#[tokio::test]
+async fn a_block_that_came_too_late_by_the_chains_own_times() {
+    let directory = tempfile::tempdir().unwrap();
+    let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
+    let look = || {
+        let mut command = race(directory.path(), &[&chain], "stall.no_block = \"20s\"\n");
+        command.arg("--once");
+        ended(command)
+    };
+    code(&look().await, 22);
+    let mut late = 0;
+    chain.change(|course, best| {
+        late = best.next_multiple_of(4) + 8;
+        course.late_from = Some((late, 30_000));
+    });
+    after_session(&chain, late / 4 + 10).await;
+    let text = code(&look().await, 20);
+    assert_eq!(soak_json(directory.path())["reason"]["code"], "no-block", "{text}");
+    let words = format!("by the chain's own times none came for 30s after block {}", late - 1);
+    assert!(text.contains(&words), "{text}");
 }

@@ -2,6 +2,7 @@
 //! `race monitor` in a directory of its own.
 
 use std::path::Path;
+use std::pin::pin;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -20,6 +21,10 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// The longest that anything here may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Limits that let only the one fire that is meant.
+pub(crate) const PATIENT: &str =
+    "stall.no_block = \"25s\"\nstall.no_finality = \"25s\"\nstall.no_session = \"25s\"\n";
 
 pub(crate) fn frames(node: &str) -> Value {
     serde_json::from_str::<Value>(include_str!("../data/frames.json")).unwrap()[node].clone()
@@ -104,7 +109,8 @@ pub(crate) fn race_with(directory: &Path, chain: &DevChain, rest: &str) -> Comma
     of_urls(directory, chain.urls(), rest)
 }
 
-fn of_urls(directory: &Path, urls: impl Iterator<Item = String>, rest: &str) -> Command {
+/// The same with nodes at these URLs.
+pub(crate) fn of_urls(directory: &Path, urls: impl Iterator<Item = String>, rest: &str) -> Command {
     let nodes: String = urls.map(|url| format!("[[monitor.node]]\nurl = \"{url}\"\n")).collect();
     let policies = directory.join("policies");
     std::fs::create_dir_all(&policies).unwrap();
@@ -121,6 +127,25 @@ fn of_urls(directory: &Path, urls: impl Iterator<Item = String>, rest: &str) -> 
 
 pub(crate) async fn ended(mut command: Command) -> Output {
     timeout(PATIENCE, command.output()).await.unwrap().unwrap()
+}
+
+/// The same, of which the process must never have had more memory, in kilobytes.
+pub(crate) async fn ended_within(kilobytes: u64, mut command: Command) -> Output {
+    let child = command.spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id().unwrap());
+    let mut output = pin!(timeout(PATIENCE, child.wait_with_output()));
+    let mut peak = 0;
+    let output = loop {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak = line.and_then(|line| line.trim().split(' ').next()?.parse().ok()).unwrap_or(peak);
+        if let Ok(output) = timeout(Duration::from_millis(20), &mut output).await {
+            break output.unwrap().unwrap();
+        }
+    };
+    eprintln!("peak: {peak} kB");
+    assert!(peak > 0 && peak < kilobytes, "{peak} kB");
+    output
 }
 
 pub(crate) fn soak_json(directory: &Path) -> Value {
@@ -156,4 +181,14 @@ pub(crate) fn assert_exact(soak: &Value, target: u64) {
 pub(crate) async fn after_session(chain: &DevChain, session: u32) {
     let mut sessions = chain.sessions();
     timeout(PATIENCE, sessions.wait_for(|now| *now >= session)).await.unwrap().unwrap();
+}
+
+/// Waits until the soak in this directory has its baseline.
+pub(crate) async fn begun(directory: &Path) {
+    let begun = async {
+        while soak_json_if_any(directory).is_none_or(|soak| soak["baseline"].is_null()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, begun).await.unwrap();
 }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod deployment;
+mod legs;
 #[path = "../support/openapi.rs"]
 mod openapi;
 mod played;
@@ -36,6 +37,7 @@ fn the_testnet_wins() {
     }
     let soak = played.json("soak.json");
     assert_eq!(soak["verdict"], "passed", "{soak}");
+    assert!(told.contains("testnet showed: passed, 25 of 25 sessions, "), "{told}");
     for artifact in [
         "testnet/node",
         "deploy/deploy.json",

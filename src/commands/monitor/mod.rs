@@ -1,6 +1,9 @@
 //! `race monitor`: watches the nodes, folds what they say, and tells how it goes.
 
+mod began;
+mod look;
 mod reach;
+mod soaking;
 mod voice;
 
 use std::pin::pin;
@@ -9,18 +12,16 @@ use std::time::Duration;
 
 use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest};
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::chain::{Item, Known, Limits, Subject as Watched, watch};
 use crate::cli::Monitor;
 use crate::exit::Exit;
 use crate::policy;
 use crate::soak::{
-    Checkpoint, Event, Hash, Observation, Refusal, Run, Seen, State, Step, Stop, Subject, Terms, Verdict,
-    explain,
+    Checkpoint, Event, Hash, Refusal, Run, State, Step, Stop, Subject, Terms, Verdict, explain,
 };
 
 use super::change::event_of;
@@ -28,19 +29,12 @@ use super::deploy::Tenancy;
 use super::observe::Clock;
 use super::soaking::{CheckpointFile, announce};
 use super::{Context, Failure, Signal, Signals};
-use voice::Voice;
+use began::began;
+use look::{Look, looked};
+use soaking::Soaking;
 
-/// The longest time without a word.
-const HEARTBEAT: Duration = Duration::from_mins(1);
-/// About how many lines say how far a soak has come.
-const LINES: u32 = 20;
 /// Observations that may wait to be folded. A node is not read while it is full.
 const QUEUE: usize = 256;
-/// How long a single look may take until every node was heard, how long it goes on
-/// then, and how long where only rules are still to be checked.
-const LOOK: Duration = Duration::from_mins(2);
-const LINGER: Duration = Duration::from_millis(500);
-const LINGER_AT_TARGET: Duration = Duration::from_secs(40);
 
 /// Runs `race monitor`.
 pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, Failure> {
@@ -54,7 +48,7 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
     })?;
     policy.max_runtime = arguments.max_runtime.or(policy.max_runtime);
     let run = run_of(context)?;
-    let terms = terms_of(context, arguments, policy, &run, clock.began())?;
+    let mut terms = terms_of(context, policy, &run)?;
     let (file, checkpoint) = CheckpointFile::take(arguments.checkpoint.as_deref())?;
     let state = match &checkpoint {
         None => State::new(&terms),
@@ -62,6 +56,14 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
             State::resume(&terms, checkpoint, &run, None, clock.now()).map_err(|why| refused(&why))?
         }
     };
+    let deployment = arguments.deployment.as_deref();
+    let mut leg = None;
+    if state.verdict() == Verdict::Running && (terms.monitor.max_runtime.is_some() || deployment.is_some()) {
+        let began = began(context, deployment, clock.began()).await?;
+        let ends = |limit: Duration| began.at.checked_add(limit).ok();
+        terms.leg_ends = terms.monitor.max_runtime.and_then(ends);
+        leg = Some(began.told);
+    }
     if arguments.explain {
         let text = explain(&terms, &state, clock.now());
         let shown = context.output.result(text.trim_end());
@@ -77,17 +79,10 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
     let tenancy = settings.policy.deploy.as_ref().and_then(|deploy| Tenancy::of(context, deploy));
     let endpoints = reach::endpoints(context, &terms.monitor, settings.policy.deploy.as_ref())?;
     let run = checkpoint.as_ref().map_or(run, |checkpoint| checkpoint.run.clone());
-    let mut soaking = Soaking {
-        run,
-        state,
-        file,
-        troubles: vec![None; terms.monitor.nodes.len()],
-        voice: Voice::new(context, terms.monitor.target_sessions),
-        terms,
-    };
+    let mut soaking = Soaking::new(context, terms, run, state, file);
     // A file that cannot be written is better known now than in eight hours.
     soaking.file.finish(&soaking.checkpoint()).await?;
-    soaking.greet(clock.now());
+    soaking.greet(clock.now(), leg.as_deref());
 
     let (sender, mut observations) = mpsc::channel(QUEUE);
     let mut watchers = JoinSet::new();
@@ -118,7 +113,7 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
                 Event::Stop(clock.now(), stop(signal))
             }
             holder = &mut lease_lost => {
-                soaking.voice.say(&holder);
+                soaking.say(&holder);
                 Event::Stop(clock.now(), Stop::LeaseLost)
             }
             _ = ticks.tick() => Event::Tick(clock.now()),
@@ -127,7 +122,13 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
                 soaking.after_writing(written);
                 continue;
             }
-            () = looked(until) => Event::Stop(clock.now(), Stop::Looked),
+            () = looked(until) => {
+                let now = clock.now();
+                if look.as_mut().is_some_and(|look| look.goes_on(&soaking.state, &soaking.terms, now)) {
+                    continue;
+                }
+                Event::Stop(now, Stop::Looked)
+            }
         };
         if let (Some(look), Event::Observed(observation)) = (&mut look, &event) {
             look.note(observation, &soaking.state, &soaking.terms);
@@ -137,7 +138,7 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
         }
     }
     watchers.abort_all();
-    soaking.voice.finish();
+    soaking.finish();
     let exit = stopped_by.map_or_else(|| soaking.state.verdict().exit(), Signal::exit);
     soaking.file.finish(&soaking.checkpoint()).await?;
     // A soak that goes on elsewhere still needs the testnet.
@@ -148,15 +149,8 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
     Ok(exit)
 }
 
-/// What the soak is held to: the policy, the runtime that was built, and the end of
-/// this leg.
-fn terms_of(
-    context: &Context,
-    arguments: &Monitor,
-    policy: policy::Monitor,
-    run: &Run,
-    began: Timestamp,
-) -> Result<Terms, Failure> {
+/// What the soak is held to: the policy, and the runtime that was built.
+fn terms_of(context: &Context, policy: policy::Monitor, run: &Run) -> Result<Terms, Failure> {
     let code_hash = policy.expect.runtime_wasm.as_deref().map(|path| {
         let code = std::fs::read(path)
             .map_err(|error| Failure::caused(Exit::Invalid, &format!("cannot read {path}"), &error))?;
@@ -167,28 +161,8 @@ fn terms_of(
         merge_sha: context.runner.get("GITHUB_SHA").map(str::to_owned),
         code_hash: code_hash.transpose()?,
     };
-    let max_runtime = policy.max_runtime;
-    let mut terms = Terms::new(policy, &subject)
-        .map_err(|error| Failure::caused(Exit::Invalid, "cannot tell what the nodes must run", &error))?;
-    let began = match &arguments.deployment {
-        None => began,
-        Some(path) => deployment_began(path)?,
-    };
-    terms.leg_ends = max_runtime.and_then(|limit| began.checked_add(limit).ok());
-    Ok(terms)
-}
-
-/// When the deployment of this job began, by its `race.deploy/1`.
-fn deployment_began(path: &std::path::Path) -> Result<Timestamp, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::caused(Exit::Invalid, &format!("cannot read {}", path.display()), &error)
-    })?;
-    let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let began = value["started_at"].as_str().and_then(|text| text.parse().ok());
-    began.ok_or_else(|| {
-        Failure::new(Exit::Invalid, format!("{} does not tell when the deployment began", path.display()))
-            .help("--deployment wants the race.deploy/1 that `race deploy` wrote in this job")
-    })
+    Terms::new(policy, &subject)
+        .map_err(|error| Failure::caused(Exit::Invalid, "cannot tell what the nodes must run", &error))
 }
 
 fn refused(why: &Refusal) -> Failure {
@@ -208,45 +182,11 @@ fn since(checkpoint: &Checkpoint) -> Option<Known> {
     })
 }
 
-/// A single look: it is over when every node was heard.
-struct Look {
-    heard: Vec<bool>,
-    all: bool,
-    until: Instant,
-}
-
-impl Look {
-    fn new(nodes: usize) -> Self {
-        Self { heard: vec![false; nodes], all: false, until: Instant::now() + LOOK }
-    }
-
-    fn note(&mut self, observation: &Observation, state: &State, terms: &Terms) {
-        if let (Seen::Finalized(_) | Seen::Unreachable(_), Some(heard)) =
-            (&observation.seen, self.heard.get_mut(observation.node))
-        {
-            *heard = true;
-        }
-        if !self.all && self.heard.iter().all(|heard| *heard) {
-            self.all = true;
-            let reached = state.counted(terms) >= terms.monitor.target_sessions;
-            self.until = Instant::now() + if reached { LINGER_AT_TARGET } else { LINGER };
-        }
-    }
-}
-
 /// Waits until another has the testnet, and tells who: for ever where the lease is not
 /// ours to keep.
 async fn lease_lost(tenancy: Option<&Tenancy<'_>>) -> String {
     match tenancy {
         Some(tenancy) => tenancy.keep().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits until that moment, for ever where there is none.
-async fn looked(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
         None => std::future::pending().await,
     }
 }
@@ -267,124 +207,4 @@ fn run_of(context: &Context) -> Result<Run, Failure> {
         attempt: runner.get("GITHUB_RUN_ATTEMPT").and_then(|text| text.parse().ok()),
         head_sha: event.head_sha.or_else(|| runner.get("GITHUB_SHA").map(str::to_owned)),
     })
-}
-
-/// A soak on its way.
-struct Soaking<'c> {
-    terms: Terms,
-    run: Run,
-    state: State,
-    file: CheckpointFile,
-    /// What was last said to be wrong with each node.
-    troubles: Vec<Option<String>>,
-    voice: Voice<'c>,
-}
-
-impl Soaking<'_> {
-    fn checkpoint(&self) -> Checkpoint {
-        Checkpoint::of(&self.run, &self.terms, &self.state)
-    }
-
-    /// Says how long the soak takes, against the time that this leg has.
-    fn greet(&mut self, now: Timestamp) {
-        let (target, nodes) = (self.terms.monitor.target_sessions, self.terms.monitor.nodes.len());
-        let counted = self.state.counted(&self.terms);
-        let left = self.terms.monitor.session_length.saturating_mul(target.saturating_sub(counted));
-        let least = policy::duration::rounded(left);
-        self.say(&if self.state.baseline().is_some() {
-            format!(
-                "the soak goes on: {counted} of {target} sessions on {nodes} node(s); at least {least} more"
-            )
-        } else {
-            format!("soak of {target} sessions on {nodes} node(s); at least {least}")
-        });
-        if let Some(end) = self.terms.leg_ends {
-            let leg = Duration::try_from(end.duration_since(now)).unwrap_or_default();
-            let leg = (policy::duration::rounded(leg), leg < left);
-            self.say(&match leg {
-                (leg, true) => format!("this leg ends in {leg}: another one must go on from the checkpoint"),
-                (leg, false) => format!("this leg ends in {leg}"),
-            });
-        }
-        for warning in self.state.warnings(&self.terms) {
-            self.say(&format!("warning: {warning}"));
-        }
-    }
-
-    /// Folds an event, and says what is new.
-    fn take_in(&mut self, event: Event) -> Step {
-        if let Event::Observed(observation) = &event {
-            self.mention_trouble(observation);
-        }
-        let is_tick = matches!(event, Event::Tick(_));
-        let step = self.state.fold(&self.terms, event);
-        match step {
-            Step::Nothing | Step::Ended => {}
-            Step::Baseline => {
-                self.save();
-                if let Some(baseline) = self.state.baseline() {
-                    let line = format!("baseline: session {}, block {}", baseline.session, baseline.block);
-                    self.say(&line);
-                }
-            }
-            Step::Sessions(more) => {
-                self.save();
-                let (counted, every) = (
-                    self.state.counted(&self.terms),
-                    self.terms.monitor.target_sessions.div_ceil(LINES).max(1),
-                );
-                if counted / every > counted.saturating_sub(more) / every {
-                    self.say_reason();
-                }
-            }
-        }
-        if is_tick {
-            self.voice.show(&self.terms, &self.state, || Checkpoint::of(&self.run, &self.terms, &self.state));
-        }
-        if self.voice.silent_for() >= HEARTBEAT {
-            self.say_reason();
-        }
-        step
-    }
-
-    /// Says when a node gets out of reach, and when it is back.
-    fn mention_trouble(&mut self, observation: &Observation) {
-        let trouble = match &observation.seen {
-            Seen::Unreachable(trouble) => Some(trouble.clone()),
-            Seen::Finalized(_) => None,
-            _ => return,
-        };
-        let Some(known) = self.troubles.get_mut(observation.node) else { return };
-        if *known != trouble {
-            let line = match &trouble {
-                Some(trouble) => format!("node {}: {trouble}", self.terms.node(observation.node)),
-                None => format!("node {}: answers again", self.terms.node(observation.node)),
-            };
-            *known = trouble;
-            self.say(&line);
-        }
-    }
-
-    fn save(&mut self) {
-        let (run, terms, state) = (&self.run, &self.terms, &self.state);
-        self.file.save(|| Checkpoint::of(run, terms, state));
-    }
-
-    /// A write that failed is tried again with the next session; the last one counts.
-    fn after_writing(&mut self, written: std::io::Result<bool>) {
-        match written {
-            Ok(true) => self.save(),
-            Ok(false) => {}
-            Err(error) => self.say(&format!("cannot write the checkpoint: {error}")),
-        }
-    }
-
-    fn say_reason(&mut self) {
-        let reason = self.state.reason(&self.terms).to_string();
-        self.say(&reason);
-    }
-
-    fn say(&mut self, line: &str) {
-        self.voice.say(line);
-    }
 }

@@ -2,7 +2,6 @@
 //! nodes below it.
 
 use std::fmt::Write as _;
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -10,7 +9,7 @@ use tokio::time::Instant;
 
 use super::super::Context;
 use crate::report::inert;
-use crate::soak::{Checkpoint, State, Terms};
+use crate::soak::{Checkpoint, NodeReport, State, Terms};
 
 /// Where a soak is told of.
 pub(super) struct Voice<'c> {
@@ -21,12 +20,10 @@ pub(super) struct Voice<'c> {
 
 impl<'c> Voice<'c> {
     pub(super) fn new(context: &'c Context, target: u32) -> Self {
-        let in_actions = context.runner.get("GITHUB_ACTIONS").is_some();
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} sessions, {elapsed}{msg}");
-        let shown = std::io::stderr().is_terminal() && !in_actions;
         let bar = style
             .ok()
-            .filter(|_| shown)
+            .filter(|_| context.output.style.live)
             .map(|style| ProgressBar::new(u64::from(target)).with_style(style.progress_chars("=> ")));
         Self { context, bar, spoken: Instant::now() }
     }
@@ -56,21 +53,23 @@ impl<'c> Voice<'c> {
             let (each, eta) = (each.as_secs_f64(), each.saturating_mul(left));
             let _ = write!(message, ", {each:.1} s each, {} to go", crate::policy::duration::rounded(eta));
         }
-        for (index, node) in checkpoint.nodes.iter().enumerate() {
-            let height =
-                |height: Option<u64>| height.map_or_else(|| "?".to_owned(), |height| height.to_string());
-            let (best, finalized) = (height(node.best), height(node.finalized));
-            let _ = write!(message, "\n  {}: best {best}, finalized {finalized}", terms.node(index));
-            if let Some(runs) = &node.runs {
-                let _ = write!(message, ", {} peers, {}", runs.peers, runs.version);
-            }
-            if let Some(trouble) = &node.trouble {
-                let _ = write!(message, ", {trouble}");
-            }
-        }
-        // What nodes say must not move the cursor.
-        let lines: Vec<_> = message.lines().map(inert).collect();
+        let mut lines = vec![message];
+        lines.extend(nodes(terms, &checkpoint));
+        // What nodes say must not move the cursor, nor break a line.
+        let lines: Vec<_> = lines.iter().map(|line| inert(line)).collect();
         bar.set_message(lines.join("\n"));
+    }
+
+    /// Whether there is something to fold details away in.
+    pub(super) fn folds(&self) -> bool {
+        self.context.output.style.actions
+    }
+
+    /// Shows a text, and the nodes, as a group of lines that is folded away.
+    pub(super) fn fold(&mut self, title: &str, text: &str, terms: &Terms, checkpoint: &Checkpoint) {
+        let lines = text.lines().map(str::to_owned).chain(nodes(terms, checkpoint));
+        self.context.output.folded(title, &lines.collect::<Vec<_>>());
+        self.spoken = Instant::now();
     }
 
     /// Takes the bar away.
@@ -79,6 +78,23 @@ impl<'c> Voice<'c> {
             bar.finish_and_clear();
         }
     }
+}
+
+/// A line for each node.
+fn nodes(terms: &Terms, checkpoint: &Checkpoint) -> Vec<String> {
+    let line = |(index, node): (usize, &NodeReport)| {
+        let height = |height: Option<u64>| height.map_or_else(|| "?".to_owned(), |height| height.to_string());
+        let (best, finalized) = (height(node.best), height(node.finalized));
+        let mut line = format!("  {}: best {best}, finalized {finalized}", terms.node(index));
+        if let Some(runs) = &node.runs {
+            let _ = write!(line, ", {} peers, {}", runs.peers, runs.version);
+        }
+        if let Some(trouble) = &node.trouble {
+            let _ = write!(line, ", {trouble}");
+        }
+        line
+    };
+    checkpoint.nodes.iter().enumerate().map(line).collect()
 }
 
 /// How long the sessions have taken, on average.

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::faults::Course;
+use super::items::Moment;
 
 /// `Session::CurrentIndex`.
 const CURRENT_INDEX: &str = "0xcec5070d609dd3497f72bde07fc96ba072763800a36a99fdfc7c10f6415f6ee6";
@@ -12,8 +13,6 @@ const CURRENT_INDEX: &str = "0xcec5070d609dd3497f72bde07fc96ba072763800a36a99fdf
 const NUMBER: &str = "0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519aca4983ac";
 /// `Timestamp::Now`.
 const NOW: &str = "0xf0c365c3cf59d671eb72da0e7a4113c49f1f0515f462cdcf84e0f1d6045dfcbb";
-/// `DKG::DKGPublicKey`.
-const DKG_PUBLIC_KEY: &str = "0x20aa99ba01034cdf4a896398c6d91dcf01b26a4776b30cdea1a65356833e6c02";
 
 /// A chain whose blocks follow from their numbers.
 #[derive(Clone, Debug)]
@@ -88,16 +87,19 @@ impl Blocks {
             },
             NUMBER if number > 0 => scale(&number.to_le_bytes()),
             NOW if number > 0 => scale(&self.time_ms(number).to_le_bytes()),
-            DKG_PUBLIC_KEY => {
-                let session = self.session(number);
-                let set = self.course.key_stops_after.map_or(session, |last| session.min(last));
-                let mut bytes = u64::from(set).to_le_bytes().to_vec();
-                bytes.push(33 << 2);
-                bytes.extend(std::iter::repeat_n(u8::try_from(set % 251).unwrap_or_default(), 33));
-                scale(&bytes)
-            }
-            _ => Value::Null,
+            _ => self.moment(number).value(key).map_or(Value::Null, |bytes| scale(&bytes)),
         }
+    }
+
+    /// The keys that begin like that after block `number`, of items that are maps.
+    pub(super) fn keys(&self, prefix: &str, number: u32) -> Vec<String> {
+        self.moment(number).keys(prefix)
+    }
+
+    fn moment(&self, number: u32) -> Moment {
+        let session = self.session(number);
+        let ends = self.session(number.saturating_add(1)) != session;
+        Moment { session, begun: session * self.per_session, ends, breaks: self.course.breaks }
     }
 
     /// The runtime's version at block `number`, and the hash of its code.
@@ -117,7 +119,8 @@ impl Blocks {
     }
 
     fn time_ms(&self, number: u32) -> u64 {
-        self.genesis_ms + u64::from(number) * self.block_ms
+        let late = self.course.late_from.filter(|(from, _)| number >= *from).map_or(0, |(_, late)| late);
+        self.genesis_ms + u64::from(number) * self.block_ms + late
     }
 }
 

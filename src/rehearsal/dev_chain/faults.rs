@@ -1,5 +1,7 @@
 //! What can go wrong with the dev chain and with its nodes, while they run.
 
+use super::items::Item;
+
 /// How the chain goes on. All of it may change while it runs.
 #[derive(Clone, Debug)]
 pub struct Course {
@@ -11,10 +13,13 @@ pub struct Course {
     pub finalize_every: u32,
     /// The last session that ever begins; the blocks go on.
     pub stall_after: Option<u32>,
-    /// The last session for which there is a new DKG key; the sessions go on.
-    pub key_stops_after: Option<u32>,
+    /// The last session in which this item is what it should be; the sessions go on.
+    pub breaks: Option<(Item, u32)>,
     /// From this height on the runtime is another one.
     pub upgrade_at: Option<u32>,
+    /// From this height on blocks came later by so many milliseconds, by their own
+    /// times.
+    pub late_from: Option<(u32, u64)>,
     /// So many blocks below the finalized one still have their state.
     pub keep_state: Option<u32>,
     /// Headers say where DKG keys rotated.
@@ -30,8 +35,9 @@ impl Default for Course {
             finality_stops_at: None,
             finalize_every: 1,
             stall_after: None,
-            key_stops_after: None,
+            breaks: None,
             upgrade_at: None,
+            late_from: None,
             keep_state: None,
             rotation_logs: false,
             reorganizes: false,
@@ -50,6 +56,8 @@ pub struct Conduct {
     pub syncing: bool,
     /// From this height on it has a chain of its own.
     pub fork_from: Option<u32>,
+    /// It alone has another value for this item after that session.
+    pub breaks: Option<(Item, u32)>,
     /// It is so many blocks behind the others, as after a reset.
     pub behind: u32,
     /// It writes numbers with leading zeros, and notifies before it answers a
@@ -66,6 +74,9 @@ pub enum Fault {
     Status(u16),
     /// The connection is open, and nothing comes any more.
     HalfOpen,
+    /// On the connections that there are nothing comes any more, ever; new ones are
+    /// served.
+    Lost,
     /// Calls are answered, subscriptions announce nothing.
     SilentSubscriptions,
     /// An answer breaks off in the middle of its frame.

@@ -4,6 +4,7 @@
 
 mod blocks;
 mod faults;
+mod items;
 mod rpc;
 mod server;
 
@@ -18,6 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use blocks::Blocks;
 pub use faults::{Conduct, Course, Fault};
+pub use items::Item;
 
 /// How the dev chain behaves.
 #[derive(Clone, Debug)]
@@ -54,6 +56,8 @@ impl Default for DevChainOptions {
 struct World {
     blocks: Blocks,
     best: u32,
+    /// The highest that the best block has been: what is final stays so.
+    top: u32,
 }
 
 /// A running dev chain. It stops when this value is dropped.
@@ -83,7 +87,7 @@ impl DevChain {
             block_ms: u64::try_from(block_time.as_millis()).unwrap_or(u64::MAX),
             course: Course { stall_after: options.stall_after, ..Course::default() },
         };
-        let (world, seen) = watch::channel(World { blocks, best: 0 });
+        let (world, seen) = watch::channel(World { blocks, best: 0, top: 0 });
         let (sessions_sender, sessions) = watch::channel(0);
         let mut tasks = JoinSet::new();
         let mut nodes = Vec::new();
@@ -122,6 +126,14 @@ impl DevChain {
         self.sessions.clone()
     }
 
+    /// The session that this block belongs to; none where there is no such block yet.
+    #[must_use]
+    pub fn session_at(&self, block: u64) -> Option<u32> {
+        let world = self.world.borrow();
+        let block = u32::try_from(block).ok().filter(|block| *block <= world.best)?;
+        Some(world.blocks.session(block))
+    }
+
     /// Changes how the chain goes on; told its best block.
     pub fn change(&self, change: impl FnOnce(&mut Course, u32)) {
         self.world.send_modify(|world| change(&mut world.blocks.course, world.best));
@@ -130,7 +142,7 @@ impl DevChain {
     /// Starts the chain again at its genesis block, with new blocks.
     pub fn reset(&self) {
         self.world.send_modify(|world| {
-            world.best = 0;
+            (world.best, world.top) = (0, 0);
             world.blocks.fork_from = Some(1);
         });
     }
@@ -156,10 +168,11 @@ async fn run(world: watch::Sender<World>, block_time: Duration, sessions: watch:
             } else if !course.blocks_stop {
                 world.best = world.best.saturating_add(1);
             }
+            world.top = world.top.max(world.best);
         });
         let session = {
             let world = world.borrow();
-            world.blocks.session(world.blocks.finalized(world.best))
+            world.blocks.session(world.blocks.finalized(world.top))
         };
         sessions.send_if_modified(|current| std::mem::replace(current, session) != session);
     }

@@ -54,11 +54,13 @@ pub(super) struct Client {
 pub(super) struct View {
     pub(super) blocks: Blocks,
     pub(super) best: u32,
+    /// The highest that its best block has been.
+    pub(super) top: u32,
 }
 
 impl View {
     fn finalized(&self) -> u32 {
-        self.blocks.finalized(self.best)
+        self.blocks.finalized(self.top)
     }
 }
 
@@ -126,8 +128,10 @@ impl Client {
                 }
             }
             "state_getKeysPaged" => {
-                block_at(params.get(3), view)?;
-                json!([])
+                let prefix = params.first().and_then(Value::as_str).ok_or_else(no_more_params)?;
+                let count = params.get(1).and_then(Value::as_u64).ok_or_else(no_more_params)?;
+                let keys = blocks.keys(prefix, block_at(params.get(3), view)?);
+                json!(keys.into_iter().take(usize::try_from(count).unwrap_or(usize::MAX)).collect::<Vec<_>>())
             }
             "state_queryStorageAt" => {
                 let number = block_at(params.get(1), view)?;

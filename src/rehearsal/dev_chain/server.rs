@@ -60,9 +60,11 @@ async fn accept(listener: Option<&TcpListener>) -> Option<TcpStream> {
 
 /// What a node sees of the world.
 fn view(world: &watch::Receiver<World>, conduct: &Conduct) -> View {
-    let World { mut blocks, best } = world.borrow().clone();
+    let World { mut blocks, best, top } = world.borrow().clone();
     blocks.fork_from = conduct.fork_from.or(blocks.fork_from);
-    View { blocks, best: best.saturating_sub(conduct.behind) }
+    blocks.course.breaks = conduct.breaks.or(blocks.course.breaks);
+    let behind = conduct.behind;
+    View { blocks, best: best.saturating_sub(behind), top: top.saturating_sub(behind) }
 }
 
 /// Serves one client until it leaves.
@@ -125,6 +127,9 @@ async fn serve(
             if conduct.changed().await.is_err() {
                 return;
             }
+        }
+        if fault != Some(Fault::Lost) && conduct.borrow().fault == Some(Fault::Lost) {
+            return std::future::pending().await;
         }
         for frame in frames {
             if socket.feed(Message::text(frame)).await.is_err() {

@@ -94,7 +94,9 @@ fn read(render: &Render<'_>, context: &Context<'_>, request: &Request, rest: &[&
             Ok(Reply { status: 302, headers: Vec::new(), body: Body::Empty }.with("location", location))
         }
         ["actions", "jobs", job] => Ok(Reply::json(render.job(find_job(world, job)?))),
-        ["check-runs", job, "annotations"] => Ok(Reply::json(render.annotations(find_job(world, job)?))),
+        ["check-runs", job, "annotations"] => {
+            Ok(bare_page(render, request, render.annotations(find_job(world, job)?)))
+        }
         ["environments"] => {
             let environments: Vec<Value> =
                 world.environments.iter().map(|environment| render.environment(environment)).collect();
@@ -201,11 +203,7 @@ fn check_runs(render: &Render<'_>, request: &Request, sha: &str) -> Reply {
 /// Every status of a commit, newest first: a bare list.
 fn statuses(render: &Render<'_>, request: &Request, sha: &str) -> Reply {
     let found = render.world.statuses.iter().rev().filter(|status| status.sha == sha);
-    let reply = page(render, request, "statuses", found.map(|status| render.full_status(status)).collect());
-    match reply.body {
-        Body::Json(mut list) => Reply { body: Body::Json(list["statuses"].take()), ..reply },
-        body => Reply { body, ..reply },
-    }
+    bare_page(render, request, found.map(|status| render.full_status(status)).collect())
 }
 
 fn contents(render: &Render<'_>, request: &Request, path: &str) -> Answer {
@@ -303,6 +301,15 @@ fn rate_limit(allowance: Allowance) -> Value {
         "used": allowance.used,
     });
     json!({"resources": {"core": rate, "search": rate}, "rate": rate})
+}
+
+/// One page of a list that stands alone.
+fn bare_page(render: &Render<'_>, request: &Request, items: Vec<Value>) -> Reply {
+    let reply = page(render, request, "items", items);
+    match reply.body {
+        Body::Json(mut list) => Reply { body: Body::Json(list["items"].take()), ..reply },
+        body => Reply { body, ..reply },
+    }
 }
 
 /// One page of a list, with the links to the others.

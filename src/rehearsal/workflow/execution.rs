@@ -25,6 +25,8 @@ pub(super) struct Execution {
     pub(super) machine: Machine,
     /// The step that runs, or that ran last.
     pub(super) step: Option<usize>,
+    /// Where in the job's log that step began.
+    pub(super) log_from: u64,
     failed: bool,
     /// Of the first step that failed, else of the last process.
     pub(super) status: Option<ExitStatus>,
@@ -68,6 +70,7 @@ impl Execution {
             id: None,
             machine,
             step: None,
+            log_from: 0,
             failed: false,
             status: None,
             steps: Map::new(),

@@ -49,6 +49,18 @@ impl Machine {
         self.root.join("temp").join(format!("output-{step}"))
     }
 
+    /// How long the log of the job is, in bytes.
+    pub(super) fn log_length(&self, run: &Staged) -> u64 {
+        fs::metadata(run.path(&format!("{}.log", self.job))).map_or(0, |log| log.len())
+    }
+
+    /// The log of the job from that byte on.
+    pub(super) fn log_from(&self, run: &Staged, start: u64) -> String {
+        let log = fs::read(run.path(&format!("{}.log", self.job))).unwrap_or_default();
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        String::from_utf8_lossy(log.get(start..).unwrap_or_default()).into_owned()
+    }
+
     /// The log of the job, to be written on.
     pub(super) fn open_log(&self, run: &Staged) -> io::Result<File> {
         let path = run.path(&format!("{}.log", self.job));

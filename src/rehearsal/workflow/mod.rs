@@ -15,7 +15,7 @@ mod runner;
 use action::Action;
 
 pub use process::leave_with_rehearsal;
-pub(super) use process::{Ended, own_executable};
+pub(super) use process::{Ended, GRACE, own_executable, tie};
 pub(super) use runner::Runner;
 
 /// The workflow that this repository ships.

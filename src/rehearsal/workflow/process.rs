@@ -11,7 +11,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinSet;
 
 /// How long a process may take to leave after SIGINT, a little more than it promises.
-const GRACE: Duration = Duration::from_secs(8);
+pub(in crate::rehearsal) const GRACE: Duration = Duration::from_secs(8);
 
 /// Tells a process that a rehearsal started it, and holds its stdin open.
 const REHEARSED: &str = "REHEARSED";
@@ -53,8 +53,13 @@ fn isolate(command: &mut Command) {
 pub(super) fn shell() -> Command {
     let mut command = Command::new("bash");
     isolate(&mut command);
-    command.env(REHEARSED, "true").stdin(Stdio::piped());
+    tie(&mut command);
     command
+}
+
+/// Has a process told by its stdin when we are gone.
+pub(in crate::rehearsal) fn tie(command: &mut Command) {
+    command.env(REHEARSED, "true").stdin(Stdio::piped()).process_group(0).kill_on_drop(true);
 }
 
 /// The steps that run now.

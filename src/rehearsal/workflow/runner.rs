@@ -7,11 +7,12 @@ use std::process::ExitStatus;
 use serde_json::{Map, Value, json};
 
 use super::execution::{Execution, Run};
+use super::output::annotations;
 use super::process::{Ended, Processes};
 use super::{Step, Work, Workflow, expression};
 use crate::rehearsal::stage::Stage;
 use crate::rehearsal::staged::Staged;
-use crate::rehearsal::world::{Conclusion, Status};
+use crate::rehearsal::world::{Annotation, Conclusion, Status};
 
 /// Runs a workflow's jobs on this machine.
 pub(in crate::rehearsal) struct Runner<'a> {
@@ -138,6 +139,7 @@ impl<'a> Runner<'a> {
                 return Ok(Some(Finished { name: job.name.clone(), status: *status }));
             };
             execution.step = Some(at);
+            execution.log_from = execution.machine.log_length(&self.run.staged);
             let wanted = execution.wants(&step, &self.run, &needs)?;
             github.change(|world, now| world.begin_step(id, &step.name, now));
             if wanted {
@@ -195,7 +197,13 @@ impl<'a> Runner<'a> {
         let execution = &mut self.executions[ended.job];
         let recorded = execution.record(ended.status, &conclusion);
         let id = execution.id.unwrap_or_default();
-        self.run.stage.github.change(|world, now| world.end_step(id, conclusion, now));
+        let noted = annotations(&execution.machine.log_from(&self.run.staged, execution.log_from));
+        self.run.stage.github.change(|world, now| {
+            for Annotation { level, title, message } in noted {
+                world.annotate(id, level, &title, &message, now);
+            }
+            world.end_step(id, conclusion, now);
+        });
         recorded.and_then(|()| self.go_on(ended.job)).map_err(|error| self.wrong(ended.job, &error))
     }
 

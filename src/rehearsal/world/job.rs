@@ -114,6 +114,19 @@ pub struct Job {
     pub steps: Vec<Step>,
     /// Who executes it.
     pub runner: Option<Runner>,
+    /// What its steps annotated, in order.
+    pub annotations: Vec<Annotation>,
+}
+
+/// What a step noted for people, by a workflow command in its output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Annotation {
+    /// `notice`, `warning` or `failure`.
+    pub level: &'static str,
+    /// Its title, empty where the command names none.
+    pub title: String,
+    /// The text.
+    pub message: String,
 }
 
 /// One step of a job.
@@ -175,6 +188,7 @@ impl World {
             completed_at: None,
             steps: Vec::new(),
             runner: None,
+            annotations: Vec::new(),
         });
         self.touch(run, now);
         id
@@ -248,6 +262,13 @@ impl World {
                 step.completed_at = Some(now);
             }
         });
+    }
+
+    /// A step of the job annotates it, `level` being one of [`Annotation::level`].
+    pub fn annotate(&mut self, id: u64, level: &'static str, title: &str, message: &str, now: Timestamp) {
+        let (title, message) = (title.to_owned(), message.to_owned());
+        let annotation = Annotation { level, title, message };
+        self.change_job(id, now, |job| job.annotations.push(annotation));
     }
 
     /// The job ends. Steps that still run end with it.

@@ -15,7 +15,7 @@ mod setup;
 
 pub use artifact::Artifact;
 pub use environment::{Environment, Reviewer};
-pub use job::{Conclusion, Job, Runner, Status, Step};
+pub use job::{Annotation, Conclusion, Job, Runner, Status, Step};
 pub use repository::{Commit, CommitStatus, NewStatus, PullRequest, Repository, StatusError, User};
 pub use review::{PendingDeployment, Review, ReviewError, ReviewState};
 pub use run::Run;

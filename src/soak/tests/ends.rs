@@ -1,5 +1,6 @@
 //! Every way in which a soak can end or stand, with its code and its words.
 
+use super::super::expected::{Difference, What};
 use super::super::{Stop, explain};
 use super::*;
 use crate::policy::{Learn, Quorum, Watch, WatchRule};
@@ -71,12 +72,11 @@ fn nodes_that_still_sync_are_not_ready() {
     assert_eq!(ending(&terms, events(41)), (Verdict::Unmeasured, "not-ready".to_owned(), 0));
 }
 
-#[test]
-fn every_reason_has_a_code_and_words_of_its_own() {
+fn every_reason() -> Vec<Reason> {
     let node = || "alice".to_owned();
     let (limit, counted, target, quorum) = (Duration::from_secs(60), 3, 5, 2);
     let hashes = [hash(1, 1), hash(1, 2)];
-    let reasons = [
+    vec![
         Reason::NoBaseline { ready: 1, quorum },
         Reason::Counting { counted, target },
         Reason::Settling { counted: 5, target, unseen: 1 },
@@ -97,7 +97,12 @@ fn every_reason_has_a_code_and_words_of_its_own() {
         Reason::Unseen { name: "key".to_owned(), sessions: 1 },
         Reason::Stopped { stop: Stop::Looked, counted, target },
         Reason::MaxRuntime { counted, target },
-    ];
+    ]
+}
+
+#[test]
+fn every_reason_has_a_code_and_words_of_its_own() {
+    let reasons = every_reason();
     let codes: std::collections::BTreeSet<String> =
         reasons.iter().map(|reason| reason.code().to_owned()).collect();
     assert_eq!(codes.len(), reasons.len());
@@ -116,4 +121,71 @@ fn what_would_end_it_is_told_before() {
         [head(0, 0, 1), head(0, 1, 1), head(7, 0, 2), head(7, 1, 2), tick(13), gone(14, 1), tick(16)];
     let state = folded(&terms, events);
     insta::assert_snapshot!(format!("{before}---\n{}", explain(&terms, &state, second(16))));
+}
+
+#[test]
+fn a_clock_looms_from_half_of_the_way_between_what_is_usual_and_its_limit() {
+    let terms = terms(2, 5);
+    let looming = |last: u32| -> Vec<&str> {
+        let events = [head(0, 0, 1), head(0, 1, 1)];
+        // Blocks and finality go on; it is the session that does not change.
+        let more = (1..=last).flat_map(|at| {
+            let number = 10 + u64::from(at.min(9));
+            let told = [0, 1].map(|node| final_at(at, node, number));
+            let bests = [0, 1].map(|node| best(at, node, number + 2));
+            told.into_iter().chain(bests).chain([tick(at)])
+        });
+        let state = folded(&terms, events.into_iter().chain(more));
+        super::super::looming(&terms, &state).into_iter().map(|clock| clock.what).collect()
+    };
+    assert_eq!(looming(9), Vec::<&str>::new());
+    // A session of 10 s that may take 20 s is no news before its second 15.
+    assert_eq!(looming(13), Vec::<&str>::new());
+    assert_eq!(looming(14), ["no new block"]);
+    assert_eq!(looming(15), ["no new block", "no new session"]);
+    assert_eq!(looming(17), ["no new block", "no finality", "no new session"]);
+}
+
+/// The book can be searched for what the monitor says.
+#[test]
+fn the_book_tells_every_reason() {
+    let book = include_str!("../../../docs/reference/what-the-monitor-says.md");
+    let (node, limit) = ("alice".to_owned(), Duration::from_secs(60));
+    let took = Duration::from_secs(90);
+    let differs = |what, expected: &str, found: &str| Reason::Wrong {
+        node: node.clone(),
+        difference: Difference { what, expected: expected.to_owned(), found: found.to_owned(), merge: false },
+        limit,
+    };
+    let code = [hash(2, 2).to_string(), hash(2, 3).to_string()];
+    let more = [
+        Reason::LateBlock { after: 7, took, limit },
+        Reason::LongSession { session: 4, took, limit },
+        differs(What::Version, "1.0.0-abc", "1.0.0-def"),
+        differs(What::SpecName, "dkg", "other"),
+        differs(What::SpecVersion, "3", "2"),
+        differs(What::Code, &code[0], &code[1]),
+        Reason::Stopped { stop: Stop::Interrupted, counted: 3, target: 5 },
+        Reason::Stopped { stop: Stop::Terminated, counted: 3, target: 5 },
+        Reason::Stopped { stop: Stop::LeaseLost, counted: 3, target: 5 },
+    ];
+    let missing: Vec<String> = every_reason()
+        .iter()
+        .chain(&more)
+        .map(|reason| {
+            let words: Vec<String> = reason
+                .to_string()
+                .split(' ')
+                .map(|word| match word.split_once("0x") {
+                    Some((before, hash)) => {
+                        format!("{before}0x…{}", if hash.ends_with(',') { "," } else { "" })
+                    }
+                    None => word.to_owned(),
+                })
+                .collect();
+            format!("| `{}` | {} |", reason.code(), words.join(" "))
+        })
+        .filter(|line| !book.contains(line))
+        .collect();
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
 }

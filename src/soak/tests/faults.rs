@@ -1,5 +1,6 @@
 //! The faults of a network, each as the trace that its nodes would tell.
 
+use super::super::Boundary;
 use super::*;
 
 fn told(nodes: usize, shows: fn(u32, usize) -> Option<(u64, u64)>, seconds: u32) -> (Verdict, String, u32) {
@@ -198,4 +199,33 @@ fn time_that_nobody_watched_is_no_stall_but_where_the_chain_shows_one() {
     let gap =
         [at_block(0, 10, 1, 0), at_block(5000, 400, 40, 5000), past(5001, 12, 2, 12), past(5001, 40, 2, 42)];
     assert_eq!(ending(&terms, gap), failed("no-session", 39));
+}
+
+#[test]
+fn a_block_that_came_too_late_is_a_stall_that_the_chain_shows() {
+    let terms = terms(1, 500);
+    let told = |number: u64, time: u32| Head { time: Some(second(time)), ..block(number) };
+    let past = |number, time| seen(5001, 0, Seen::Past(told(number, time)));
+    let head = |at, number, time| seen(at, 0, Seen::Finalized(told(number, time)));
+    let before = [head(0, 10, 0), head(5000, 400, 5000)];
+    let late = |first, other| before.clone().into_iter().chain([first, other, head(5002, 401, 5001)]);
+    // In whichever order they are told.
+    for events in [late(past(19, 9), past(20, 19)), late(past(20, 19), past(19, 9))] {
+        let reason = reason(&terms, events);
+        assert_eq!(reason.code(), "no-block");
+        let words = "no new block for 10s: by the chain's own times none came for 10s after block 19";
+        assert_eq!(reason.to_string(), words);
+    }
+    assert_eq!(ending(&terms, late(past(19, 9), past(20, 18))), running(39));
+    assert_eq!(ending(&terms, late(past(18, 8), past(20, 40))), running(39), "two blocks");
+    let boundary = |times: (Option<u32>, Option<u32>)| {
+        let (before, first) = (times.0.map(second), times.1.map(second));
+        seen(5001, 0, Seen::Boundary(Boundary { index: 2, after: (19, before), block: (20, first) }))
+    };
+    let told =
+        |times| ending(&terms, before.clone().into_iter().chain([boundary(times), head(5002, 401, 5001)]));
+    assert_eq!(told((Some(9), Some(19))), failed("no-block", 39));
+    assert_eq!(told((None, Some(19))), running(39), "when it was seen says nothing");
+    // One head after the other, and nobody watched in between.
+    assert_eq!(ending(&terms, [head(0, 10, 0), head(900, 11, 899)]), failed("no-block", 0));
 }

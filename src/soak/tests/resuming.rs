@@ -127,6 +127,27 @@ fn while_nobody_watched_is_no_stall_and_nobody_has_a_vote_after_it() {
     assert_eq!(reset.reason(&terms).code(), "rewound");
 }
 
+/// Each look is made by a machine with a clock of its own.
+#[test]
+fn a_clock_that_was_ahead_puts_off_no_failure() {
+    let terms = terms(1, 500);
+    let look = |state: Option<State>, at: u32, number: u64| {
+        let mut state =
+            state.map_or_else(|| State::new(&terms), |state| elsewhere(&terms, &state, second(at)));
+        for event in [final_at(at, 0, number), Event::Stop(second(at), Stop::Looked)] {
+            let _ = state.fold(&terms, event);
+        }
+        state
+    };
+    let ahead = look(None, 36_000, 30);
+    let right = look(Some(ahead), 100, 30);
+    assert_eq!(right.reason(&terms).code(), "stopped");
+    let moved = look(Some(right.clone()), 116, 31);
+    assert_eq!(moved.reason(&terms).code(), "stopped");
+    let later = look(Some(right), 116, 30);
+    assert_eq!((later.verdict(), later.reason(&terms).code()), (Verdict::Failed, "no-finality"));
+}
+
 #[test]
 fn a_checkpoint_is_refused_where_it_does_not_belong() {
     let terms = terms(2, 5);

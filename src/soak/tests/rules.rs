@@ -116,6 +116,24 @@ fn a_rule_that_breaks_fails_the_soak_and_is_named() {
     assert_eq!(ending(&terms, events), failed("rule", 4));
 }
 
+/// Each node fills in by itself, one of them much later.
+#[test]
+fn what_nodes_tell_far_apart_is_compared_all_the_same() {
+    let terms = terms(WatchRule::EqualOnAllNodes);
+    let heads = |at, number| [final_at(at, 0, number), final_at(at, 1, number)];
+    let fills = |node, odd: Option<u64>| {
+        (20..1000).map(move |number| reads(2, node, number, (odd != Some(number)).then(|| value(number))))
+    };
+    let told = |odd| {
+        let ends = heads(0, 10).into_iter().chain(heads(1, 1000));
+        folded(&terms, ends.chain(fills(0, None)).chain(fills(1, odd)))
+    };
+    let state = told(None);
+    assert_eq!(state.unseen(&terms).collect::<Vec<_>>(), [(0, 1)], "the last session alone");
+    let reason = told(Some(21)).reason(&terms).to_string();
+    assert!(reason.ends_with("nodes differ about it at block 21"), "{reason}");
+}
+
 #[test]
 fn a_dry_run_only_reports() {
     let mut terms = terms(WatchRule::ChangesEverySession);

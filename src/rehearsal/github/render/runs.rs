@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Render, time};
-use crate::rehearsal::world::{Conclusion, Job, ReviewState, Run, Step};
+use crate::rehearsal::world::{Annotation, Conclusion, Job, ReviewState, Run, Step};
 
 /// The workflow that every run is of.
 const WORKFLOW_ID: u64 = 161_335;
@@ -128,7 +128,7 @@ impl Render<'_> {
     pub(in super::super) fn check_run(&self, job: &Job) -> Value {
         let id = job.id;
         let run = self.world.run(job.run);
-        let annotations = self.annotation_texts(job).len();
+        let annotations = self.annotations_of(job).len();
         let url = self.api_url(&format!("/check-runs/{id}"));
         json!({
             "id": id,
@@ -156,26 +156,27 @@ impl Render<'_> {
         })
     }
 
-    /// `check-annotation`s of a job: why a protection rule failed it.
-    pub(in super::super) fn annotations(&self, job: &Job) -> Value {
-        let annotation = |text: &str| {
+    /// `check-annotation`s of a job: why a protection rule failed it, and what its
+    /// steps noted.
+    pub(in super::super) fn annotations(&self, job: &Job) -> Vec<Value> {
+        let annotation = |noted: Annotation| {
             json!({
                 "path": ".github",
                 "start_line": 1,
                 "end_line": 1,
                 "start_column": null,
                 "end_column": null,
-                "annotation_level": "failure",
-                "title": "",
-                "message": text,
+                "annotation_level": noted.level,
+                "title": noted.title,
+                "message": noted.message,
                 "raw_details": "",
                 "blob_href": self.web_url("/blob/main/.github"),
             })
         };
-        self.annotation_texts(job).into_iter().map(annotation).collect()
+        self.annotations_of(job).into_iter().map(annotation).collect()
     }
 
-    fn annotation_texts(&self, job: &Job) -> Vec<&'static str> {
+    fn annotations_of(&self, job: &Job) -> Vec<Annotation> {
         let rejected = job.conclusion == Some(Conclusion::Failure)
             && job.steps.is_empty()
             && self.world.run(job.run).is_some_and(|run| {
@@ -184,7 +185,8 @@ impl Render<'_> {
                         && review.environments.iter().any(|name| job.names_environment(name))
                 })
             });
-        if rejected { vec![REJECTION] } else { Vec::new() }
+        let rejection = Annotation { level: "failure", title: String::new(), message: REJECTION.to_owned() };
+        rejected.then_some(rejection).into_iter().chain(job.annotations.iter().cloned()).collect()
     }
 
     fn job_page(&self, job: &Job) -> String {
