@@ -233,3 +233,37 @@ fn without_reviewers_no_environment_is_made_and_no_secret_given_away() {
     assert!(scene.github.read(|world| world.environments.is_empty()));
     scene.exchanges();
 }
+
+/// The page shows one repository before, during and after; this is that repository.
+#[test]
+fn the_page_shows_what_is_really_printed() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/commands/doctor.md")).unwrap();
+    let scene = bare();
+    let run = |arguments: &[&str]| {
+        let mut command = scene.race(arguments);
+        command
+            .env("RACE_ADMIN_TOKEN", "ghp_admin")
+            .env("GITHUB_REPOSITORY", "octo-org/chain")
+            .env("REGION", "north")
+            .stdin(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"yes\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        [output.stderr, output.stdout].map(|bytes| String::from_utf8(bytes).unwrap())
+    };
+    let before = run(&["doctor"]);
+    let fixed = run(&[
+        "doctor",
+        "--fix",
+        "--reviewer",
+        "alice",
+        "--reviewer",
+        "team:core",
+        "--value",
+        "TESTNET_SSH_KEY=key",
+    ]);
+    for shown in before.iter().chain(&fixed) {
+        assert!(page.contains(shown.trim_end()), "the page does not show this:\n{shown}");
+    }
+}
