@@ -35,16 +35,25 @@ impl Client {
             })
             .collect();
         let refs = match whole.refs {
-            Refs::All => Value::Null,
-            Refs::Protected => json!({"protected_branches": true, "custom_branch_policies": false}),
-            Refs::Matching(_) => json!({"protected_branches": false, "custom_branch_policies": true}),
+            Refs::All => None,
+            Refs::Protected => Some(json!({"protected_branches": true, "custom_branch_policies": false})),
+            Refs::Matching(_) => Some(json!({"protected_branches": false, "custom_branch_policies": true})),
         };
-        let body = json!({
-            "wait_timer": whole.wait_timer,
-            "prevent_self_review": whole.prevent_self_review,
-            "reviewers": if reviewers.is_empty() { Value::Null } else { reviewers.into() },
-            "deployment_branch_policy": refs,
-        });
+        // What is as it is without being named is not named: a plan that lacks a rule
+        // refuses its name, too.
+        let mut body = serde_json::Map::new();
+        if whole.wait_timer > 0 {
+            body.insert("wait_timer".to_owned(), whole.wait_timer.into());
+        }
+        if whole.prevent_self_review {
+            body.insert("prevent_self_review".to_owned(), true.into());
+        }
+        if !reviewers.is_empty() {
+            body.insert("reviewers".to_owned(), reviewers.into());
+        }
+        if let Some(refs) = refs {
+            body.insert("deployment_branch_policy".to_owned(), refs);
+        }
         let path = format!("environments/{}", segment(name));
         self.write::<IgnoredAny>(Method::PUT, &path, ADMINISTRATION, &body).await.map(drop)
     }

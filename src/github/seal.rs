@@ -34,4 +34,16 @@ mod tests {
             assert_eq!(seal(wrong, "a secret"), None, "{wrong:?}");
         }
     }
+
+    /// A box that libsodium sealed (through PyNaCl 1.6.2) for the key 0, 1, ... 31.
+    #[test]
+    fn a_box_of_libsodium_is_opened() {
+        let holder = SecretKey::from(std::array::from_fn(|at| u8::try_from(at).unwrap()));
+        let key = STANDARD.encode(holder.public_key().as_bytes());
+        assert_eq!(key, "j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF8=");
+        let sealed =
+            "BAANdwjddVeGh+F2UbyVyDYI8sJ5QaRv9h3g4MPkOFEGbUSU8kr7LF+v+VmCw6oY6e0Tw3ULDMJtfDtH7Yq2npXQ5Q==";
+        let opened = holder.unseal(&STANDARD.decode(sealed).unwrap()).unwrap();
+        assert_eq!(opened, b"sealed by libsodium");
+    }
 }

@@ -18,7 +18,7 @@ pub fn owned(text: &str, path: &str) -> bool {
         let owners = words.any(|word| word.contains('@'));
         Some((pattern, owners))
     });
-    rules.filter(|(pattern, _)| matches(pattern, path)).last().is_some_and(|(_, owners)| owners)
+    rules.rev().find(|(pattern, _)| matches(pattern, path)).is_some_and(|(_, owners)| owners)
 }
 
 fn matches(pattern: &str, path: &str) -> bool {

@@ -29,7 +29,9 @@ pub struct Job {
     pub environment: Option<String>,
     /// What its token may do.
     pub permissions: Permissions,
-    /// It may be skipped: by a condition, or because a job before it failed.
+    /// Its condition, as it is written.
+    pub condition: Option<String>,
+    /// It may be skipped: by its condition, or because a job before it failed.
     pub skippable: bool,
     /// The actions and workflows that it uses.
     pub uses: Vec<String>,
@@ -105,6 +107,13 @@ impl Job {
         wildmatch::WildMatch::new(&pattern.to_lowercase()).matches(&name.to_lowercase())
     }
 
+    /// Whether it may run for this event, as far as its condition tells.
+    #[must_use]
+    pub fn may_run_for(&self, event: &str) -> bool {
+        let condition = self.condition.as_deref().unwrap_or_default();
+        !condition.contains("event_name") || condition.contains(event)
+    }
+
     /// Whether its name is a text, not an expression.
     #[must_use]
     pub fn is_named_plainly(&self) -> bool {
@@ -170,6 +179,7 @@ fn parse_job(id: &str, job: &Value, permissions: &Permissions, env: &Value) -> J
     Job {
         name: job.get("name").map_or_else(|| id.to_owned(), text),
         environment,
+        condition,
         skippable,
         permissions: job.get("permissions").map_or_else(|| permissions.clone(), Permissions::of),
         uses,

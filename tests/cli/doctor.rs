@@ -22,7 +22,7 @@ jobs:
     permissions: {}
     steps: [{ run: "true" }]
   testnet-deployer:
-    permissions: { actions: read, contents: read }
+    permissions: { actions: read, checks: read, pull-requests: read, statuses: read }
     steps: [{ run: "exec race wait --policies policies" }]
 "#;
 

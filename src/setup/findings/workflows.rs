@@ -4,20 +4,28 @@
 use super::{HOME, Looking, told};
 use crate::race::stands_for;
 use crate::setup::code::{Code, Finding};
-use crate::setup::workflow_file::{Job, Permissions};
+use crate::setup::workflow_file::{Job, Permissions, Workflow};
 
 /// What a call of `race` asks of GitHub: (subcommand, flag, whether with it or
-/// without it, permission, degree).
-const NEEDS: [(&str, &str, bool, &str, &str); 9] = [
-    ("wait", "", true, "actions", "read"),
-    ("settle", "--open", false, "actions", "read"),
-    ("settle", "", true, "statuses", "write"),
-    ("deploy", "--artifact", true, "actions", "read"),
-    ("inspect", "", true, "actions", "read"),
-    ("cleanup", "", true, "actions", "read"),
-    ("advise", "", true, "pull-requests", "read"),
-    ("wait", "--policies", false, "contents", "read"),
-    ("settle", "--policies", false, "contents", "read"),
+/// without it, the event that it takes, permission, degree).
+const NEEDS: [(&str, &str, bool, &str, &str, &str); 17] = [
+    ("wait", "", true, "", "actions", "read"),
+    ("wait", "--policies", false, "", "contents", "read"),
+    ("wait", "", true, "workflow_dispatch", "pull-requests", "read"),
+    ("wait", "", true, "merge_group", "checks", "read"),
+    ("wait", "", true, "merge_group", "pull-requests", "read"),
+    ("wait", "", true, "merge_group", "statuses", "read"),
+    ("settle", "--open", false, "", "actions", "read"),
+    ("settle", "--policies", false, "", "contents", "read"),
+    ("settle", "", true, "", "statuses", "write"),
+    ("settle", "", true, "workflow_dispatch", "pull-requests", "read"),
+    ("settle", "", true, "merge_group", "checks", "read"),
+    ("settle", "", true, "merge_group", "pull-requests", "read"),
+    ("deploy", "--artifact", true, "", "actions", "read"),
+    ("inspect", "", true, "", "actions", "read"),
+    ("cleanup", "", true, "", "actions", "read"),
+    ("advise", "", true, "", "contents", "read"),
+    ("advise", "--comment", true, "", "pull-requests", "write"),
 ];
 
 impl Looking<'_> {
@@ -77,7 +85,7 @@ impl Looking<'_> {
         let mut found = Vec::new();
         for (workflow, job) in self.race_jobs() {
             let subject = told(workflow, job);
-            permissions(job, &subject, &mut found);
+            permissions(workflow, job, &subject, &mut found);
             let gate = self.policy.branches.iter().any(|branch| stands_for(&branch.gate, &job.name));
             if !gate
                 && !job.commands.is_empty()
@@ -113,7 +121,7 @@ impl Looking<'_> {
     }
 }
 
-fn permissions(job: &Job, subject: &str, found: &mut Vec<Finding>) {
+fn permissions(workflow: &Workflow, job: &Job, subject: &str, found: &mut Vec<Finding>) {
     let name = &job.name;
     match &job.permissions {
         _ if job.commands.is_empty() => return,
@@ -129,13 +137,16 @@ fn permissions(job: &Job, subject: &str, found: &mut Vec<Finding>) {
         Permissions::ReadAll | Permissions::Named(_) => {}
     }
     for words in &job.commands {
-        for (subcommand, flag, with, permission, degree) in NEEDS {
+        for (subcommand, flag, with, event, permission, degree) in NEEDS {
             let given =
                 |word: &String| word == flag || word.split_once('=').is_some_and(|(key, _)| key == flag);
-            let applies = words[0] == subcommand && (flag.is_empty() || words.iter().any(given) == with);
-            if applies && !job.permissions.allow(permission, degree) {
-                let what =
-                    format!("the job `{name}` runs `race {subcommand}` without `{permission}: {degree}`");
+            let called = words[0] == subcommand && (flag.is_empty() || words.iter().any(given) == with);
+            let started = event.is_empty() || workflow.events.contains(event) && job.may_run_for(event);
+            if called && started && !job.permissions.allow(permission, degree) {
+                let event = if event.is_empty() { String::new() } else { format!(" for `{event}`") };
+                let what = format!(
+                    "the job `{name}` runs `race {subcommand}`{event} without `{permission}: {degree}`"
+                );
                 let finding = Finding::new(Code::PermissionMissing, subject, what);
                 found.push(finding.of(format!("{permission}: {degree}")));
             }

@@ -1,10 +1,14 @@
 //! Each finding alone, by breaking a sound repository in one way.
 
+mod breaks;
+
 use super::*;
 use crate::setup::facts::{
     Environment, OwnRuleset, Refs, Repository, RequiredCheck, Reviewer, ReviewerKind, Rules,
 };
 use crate::setup::mending::{Change, Means, Plan, plan};
+
+use breaks::BREAKS;
 
 const WORKFLOW: &str = r#"
 on: { pull_request: , merge_group: , workflow_dispatch: }
@@ -22,7 +26,7 @@ jobs:
     permissions: {}
     steps: [{ run: "true" }]
   testnet-deployer:
-    permissions: { actions: read, contents: read }
+    permissions: { actions: read, checks: read, pull-requests: read, statuses: read }
     steps: [{ run: "exec race wait --policies policies" }]
 "#;
 
@@ -106,122 +110,6 @@ fn add_workflow(facts: &mut Facts, text: &str) {
     files.push(File { path: ".github/workflows/other.yml".to_owned(), text: text.to_owned() });
 }
 
-type Break = fn(&mut Facts, &mut Policy);
-
-/// One way to break it for every code: (code, subject, what is broken).
-const BREAKS: [(Code, &str, Break); 41] = [
-    (Code::PoliciesMissing, "policies/race.toml", |facts, _| facts.policies = Seen::Absent),
-    (Code::PoliciesMissing, "policies/race.toml", |facts, _| facts.policies = names(&["testnet.toml"])),
-    (Code::HostKeysUnpinned, "validator-1", |_, policy| {
-        policy.deploy.as_mut().unwrap().hosts[0].host_keys.clear();
-    }),
-    (Code::WorkflowInvalid, ".github/workflows/other.yml", |facts, _| {
-        add_workflow(facts, "on: [\n# race wait")
-    }),
-    (Code::GateMissing, "null", |_, policy| policy.branches[1].gate = "nothing".to_owned()),
-    (Code::GateUnguarded, "testnet-deployer.yml: null", |facts, _| {
-        edit(facts, "environment: \"null\"", "environment: null");
-    }),
-    (Code::EnvironmentMissing, "null", |facts, _| at(facts, "null").name = "nul".to_owned()),
-    (Code::ReviewersMissing, "null", |facts, _| at(facts, "null").reviewers.clear()),
-    (Code::ReviewWaived, "rules.require_review", |_, policy| policy.rules.require_review = false),
-    (Code::PlanUnverified, "plan", |facts, _| facts.repository.private = true),
-    (Code::SelfReviewAllowed, "testnet", |facts, _| at(facts, "testnet").prevent_self_review = false),
-    (Code::AdminsBypass, "testnet", |facts, _| at(facts, "testnet").admins_bypass = Some(true)),
-    (Code::EnvironmentAsksAgain, "testnet-soak", |facts, _| {
-        let soak = Environment { name: "testnet-soak".to_owned(), ..at(facts, "testnet").clone() };
-        let Seen::Known(all) = &mut facts.environments else { return };
-        all.push(soak);
-        add_workflow(
-            facts,
-            "on: push\njobs: { soak: { environment: testnet-soak, permissions: {}, steps: [{run: race monitor}], env: {TESTNET_SSH_KEY: x} } }",
-        );
-    }),
-    (Code::RefRefused, "null", |facts, _| {
-        at(facts, "null").refs = Refs::Matching(names(&["main", "gh-readonly-queue/**"]));
-    }),
-    (Code::QueueRefRefused, "null", |facts, _| {
-        at(facts, "null").refs = Refs::Matching(names(&["main", "refs/pull/**"]));
-    }),
-    (Code::DispatchRefRefused, "null", |facts, _| {
-        at(facts, "null").refs = Refs::Matching(names(&["gh-readonly-queue/**", "refs/pull/**"]));
-    }),
-    (Code::SecretMissing, "testnet", |facts, _| at(facts, "testnet").secrets = names(&[])),
-    (Code::VariableMissing, "testnet", |facts, _| at(facts, "testnet").variables = names(&["OTHER"])),
-    (Code::CheckNeverReports, "testnet-deployer", |facts, _| {
-        edit(facts, "  testnet-deployer:\n", "  other:\n");
-        edit(facts, "race wait", "race inspect");
-    }),
-    (Code::CheckNeverReports, "testnet-deployer.yml: other", |facts, _| {
-        edit(facts, "  testnet-deployer:\n", "  other:\n");
-    }),
-    (Code::CheckClash, "other.yml: testnet-deployer", |facts, _| {
-        add_workflow(facts, "on: push\njobs: { testnet-deployer: { steps: [] } }");
-    }),
-    (Code::CheckClash, "testnet-deployer.yml: testnet-deployer", |facts, _| {
-        edit(facts, "race wait", "race advise");
-        edit(
-            facts,
-            "{ actions: read, contents: read }\n    steps: [{",
-            "{ pull-requests: read, statuses: write }\n    steps: [{",
-        );
-        add_workflow(
-            facts,
-            "on: merge_group\njobs: { a: { permissions: {statuses: write, actions: read}, steps: [{run: race settle --policies policies}] } }",
-        );
-    }),
-    (Code::CheckFiltered, ".github/workflows/testnet-deployer.yml", |facts, _| {
-        edit(facts, "pull_request: ,", "pull_request: { paths: [src] },");
-    }),
-    (Code::CheckSkippable, "testnet-deployer.yml: testnet-deployer", |facts, _| {
-        edit(facts, "  testnet-deployer:\n", "  testnet-deployer:\n    needs: testnet\n");
-    }),
-    (Code::NotChecked, "other.yml: ${{ matrix.a }}-deployer", |facts, _| {
-        add_workflow(facts, "on: push\njobs: { a: { name: '${{ matrix.a }}-deployer', steps: [] } }");
-    }),
-    (Code::NotChecked, "other.yml: a", |facts, _| {
-        add_workflow(
-            facts,
-            "on: push\njobs: { a: { environment: '${{ x }}', permissions: {}, steps: [{run: race monitor}] } }",
-        );
-    }),
-    (Code::CheckNotRequired, "testnet-deployer", |facts, _| {
-        rules(facts).required[0].context = "Testnet-Deployer".to_owned();
-    }),
-    (Code::CheckNotRequired, "testnet-deployer", |facts, _| rules(facts).required.clear()),
-    (Code::CheckUnpinned, "testnet-deployer", |facts, _| rules(facts).required[0].app = None),
-    (Code::CheckPinnedElsewhere, "testnet-deployer", |facts, _| rules(facts).required[0].app = Some(1)),
-    (Code::MergeGroupMissing, ".github/workflows/testnet-deployer.yml", |facts, _| {
-        edit(facts, ", merge_group: ", "");
-    }),
-    (Code::PermissionMissing, "testnet-deployer.yml: testnet-deployer", |facts, _| {
-        edit(facts, "{ actions: read, contents: read }\n    steps: [{", "{ contents: read }\n    steps: [{");
-    }),
-    (Code::PermissionsUnset, "testnet-deployer.yml: testnet-deployer", |facts, _| {
-        edit(facts, "\npermissions: {}\n", "\n");
-        edit(facts, "    permissions: { actions: read, contents: read }\n    steps: [{", "    steps: [{");
-    }),
-    (Code::PermissionsExcessive, "testnet-deployer.yml: testnet-deployer", |facts, _| {
-        edit(facts, "{ actions: read, contents: read }\n    steps: [{", "write-all\n    steps: [{");
-    }),
-    (Code::CodeownersMissing, "CODEOWNERS", |facts, _| facts.codeowners = Seen::Absent),
-    (Code::CodeownersMissing, "CODEOWNERS", |facts, _| {
-        facts.codeowners =
-            Seen::Known(File { path: "CODEOWNERS".to_owned(), text: "* @a\n/policies/".to_owned() });
-    }),
-    (Code::CodeOwnerReviewOptional, "code owners", |facts, _| rules(facts).code_owner_review = false),
-    (Code::ActionUnpinned, "testnet-deployer.yml: null", |facts, _| {
-        edit(facts, "[{ run: \"true\" }]", "[{ uses: actions/checkout@v7 }]");
-    }),
-    (Code::ActionLocal, "testnet-deployer.yml: null", |facts, _| {
-        edit(facts, "[{ run: \"true\" }]", "[{ uses: ./.github/actions/race }]");
-    }),
-    (Code::RaceVersionDiffers, ".github/workflows/testnet-deployer.yml", |facts, _| {
-        facts.running = "1.3.0".to_owned();
-    }),
-    (Code::NotChecked, "CODEOWNERS", |facts, _| facts.codeowners = Seen::Unreadable("luck".to_owned())),
-];
-
 #[test]
 fn nothing_is_wrong_with_a_sound_repository() {
     let (facts, policy) = sound();
@@ -250,7 +138,8 @@ fn every_code_can_be_found() {
 #[test]
 fn what_cannot_be_seen_is_never_green() {
     let needs = || Seen::Unreadable("Administration: read".to_owned());
-    let hidden: [(&str, fn(&mut Facts)); 9] = [
+    type Hide = fn(&mut Facts);
+    let hidden: [(&str, Hide); 9] = [
         ("policies", |facts| facts.policies = Seen::Unreadable("x".to_owned())),
         ("environments", |facts| facts.environments = Seen::Unreadable("x".to_owned())),
         ("workflows", |facts| facts.workflows = Seen::Unreadable("x".to_owned())),
@@ -313,8 +202,8 @@ fn relay_needs_that_no_job_bears_the_checks_name() {
     edit(&mut facts, "race wait", "race settle");
     edit(
         &mut facts,
-        "{ actions: read, contents: read }\n    steps: [{",
-        "{ actions: read, statuses: write }\n    steps: [{",
+        "{ actions: read, checks: read, pull-requests: read, statuses: read }\n    steps: [{",
+        "{ actions: read, checks: read, pull-requests: read, statuses: write }\n    steps: [{",
     );
     let codes: Vec<Code> = findings(&facts, &policy).into_iter().map(|finding| finding.code).collect();
     assert_eq!(codes, [Code::CheckClash]);
@@ -383,7 +272,7 @@ fn an_environment_without_a_guard_never_gets_the_key_of_a_gate() {
 #[test]
 fn the_shipped_workflow_is_sound_in_its_own_repository_alone() {
     let (mut facts, policy) = sound();
-    let text = include_str!("../../../.github/workflows/testnet-deployer.yml").to_owned();
+    let text = include_str!("../../../../.github/workflows/testnet-deployer.yml").to_owned();
     rules(&mut facts).merge_queue = false;
     let path = ".github/workflows/testnet-deployer.yml".to_owned();
     facts.workflows = Seen::Known(vec![File { path, text }]);
@@ -392,4 +281,40 @@ fn the_shipped_workflow_is_sound_in_its_own_repository_alone() {
     facts.repository.full_name = "octo-org/chain".to_owned();
     let found = findings(&facts, &policy);
     assert!(!found.is_empty() && found.iter().all(|finding| finding.code == Code::ActionLocal), "{found:#?}");
+}
+
+#[test]
+fn what_a_job_must_be_allowed_depends_on_what_starts_it() {
+    let missing = |on: &str, condition: &str, run: &str| {
+        let (mut facts, policy) = sound();
+        let job = format!("{{ if: \"{condition}\", permissions: {{}}, steps: [{{run: {run}}}] }}");
+        add_workflow(&mut facts, &format!("on: [{on}]\njobs: {{ a: {job} }}"));
+        let found = findings(&facts, &policy).into_iter();
+        let found = found.filter(|finding| finding.code == Code::PermissionMissing);
+        found.map(|finding| finding.item).collect::<Vec<_>>()
+    };
+    let settle = "race settle --policies policies";
+    for (on, condition, run, expected) in [
+        ("push", "always()", settle, &["actions: read", "statuses: write"][..]),
+        ("push", "always()", "race settle --open", &["contents: read", "statuses: write"]),
+        (
+            "workflow_dispatch",
+            "always()",
+            settle,
+            &["actions: read", "pull-requests: read", "statuses: write"],
+        ),
+        (
+            "merge_group",
+            "always()",
+            settle,
+            &["actions: read", "checks: read", "pull-requests: read", "statuses: write"],
+        ),
+        ("merge_group", "github.event_name == 'push'", settle, &["actions: read", "statuses: write"]),
+        ("push", "always()", "race advise --comment", &["contents: read", "pull-requests: write"]),
+        ("push", "always()", "race monitor", &[]),
+    ] {
+        let mut found = missing(on, condition, run);
+        found.sort();
+        assert_eq!(found, expected, "{on} {condition} {run}");
+    }
 }
