@@ -190,6 +190,20 @@ impl Client {
         Ok(Seen::Absent)
     }
 
+    /// What GitHub finds wrong with that file (`GET .../codeowners/errors`).
+    ///
+    /// # Errors
+    ///
+    /// When GitHub cannot be read.
+    pub async fn codeowners_errors(&mut self, branch: &str) -> Result<Seen<Vec<(u64, String)>>, ApiError> {
+        let path = format!("codeowners/errors?ref={}", segment(branch));
+        let found = self.get_patiently::<model::OwnerErrors>(&path).await;
+        let told = |found: model::OwnerErrors| {
+            found.errors.into_iter().map(|error| (error.line, error.kind)).collect()
+        };
+        Ok(seen(found, true, "`Contents: read`")?.map(told))
+    }
+
     /// The number of GitHub Actions as an app (`GET /apps/{app_slug}`), where this
     /// GitHub tells.
     pub async fn actions_app(&mut self) -> Option<u64> {

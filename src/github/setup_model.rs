@@ -240,3 +240,14 @@ pub(super) struct PublicKey {
     pub(super) key_id: String,
     pub(super) key: String,
 }
+
+#[derive(Deserialize)]
+pub(super) struct OwnerErrors {
+    pub(super) errors: Vec<OwnerError>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct OwnerError {
+    pub(super) line: u64,
+    pub(super) kind: String,
+}

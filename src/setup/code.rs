@@ -84,6 +84,8 @@ pub enum Code {
     PermissionsExcessive,
     /// Workflow or policies have no owner.
     CodeownersMissing,
+    /// GitHub finds mistakes in the file of the code owners.
+    CodeownersInvalid,
     /// Code owners need not approve.
     CodeOwnerReviewOptional,
     /// An action that may change.
@@ -98,7 +100,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order in which findings are told.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::PoliciesMissing,
         Self::HostKeysUnpinned,
         Self::WorkflowInvalid,
@@ -128,6 +130,7 @@ impl Code {
         Self::PermissionsUnset,
         Self::PermissionsExcessive,
         Self::CodeownersMissing,
+        Self::CodeownersInvalid,
         Self::CodeOwnerReviewOptional,
         Self::ActionUnpinned,
         Self::ActionLocal,

@@ -58,6 +58,8 @@ pub struct Facts {
     pub workflows: Seen<Vec<File>>,
     /// The file that names the code owners: the first that GitHub would read.
     pub codeowners: Seen<File>,
+    /// What GitHub finds wrong with that file: the line and the mistake.
+    pub codeowners_errors: Seen<Vec<(u64, String)>>,
     /// The names of our policy files on the default branch.
     pub policies: Seen<Vec<String>>,
     /// GitHub Actions' own number as an app of this GitHub; `None`: not known.

@@ -215,6 +215,13 @@ impl Code {
                 "give `/.github/` and `/policies/` to a team in .github/CODEOWNERS",
                 false,
             ),
+            Self::CodeownersInvalid => (
+                "codeowners-invalid",
+                Red,
+                "GitHub passes over a line that it cannot use, so what it covers may belong to nobody",
+                "correct the line; an owner must exist and may write to the repository",
+                false,
+            ),
             Self::CodeOwnerReviewOptional => (
                 "code-owner-review-optional",
                 Red,

@@ -36,6 +36,7 @@ pub(crate) fn merged(world: &mut World) {
     put(world, ".github/workflows/testnet-deployer.yml", WORKFLOW);
     put(world, "policies/race.toml", "");
     put(world, ".github/CODEOWNERS", "* @octo-org/core\n");
+    world.add_team("core", &["alice", "bob"]);
 }
 
 fn rules(check: Value, code_owners: bool) -> Vec<Value> {
@@ -119,7 +120,7 @@ fn an_empty_repository_is_red_with_everything_that_is_missing() {
 #[test]
 fn what_is_broken_alone_is_found_alone() {
     type Break = fn(&mut World);
-    let breaks: [(&str, &str, i32, Break); 15] = [
+    let breaks: [(&str, &str, i32, Break); 16] = [
         ("environment-missing", "null", 5, |world| {
             world.environments.retain(|environment| environment.name != "null");
         }),
@@ -154,6 +155,9 @@ fn what_is_broken_alone_is_found_alone() {
         ("code-owner-review-optional", "code owners", 5, |world| {
             let check = json!({"context": "testnet-deployer", "integration_id": 15368});
             world.rulesets[0].rules = rules(check, false);
+        }),
+        ("codeowners-invalid", "CODEOWNERS", 5, |world| {
+            put(world, ".github/CODEOWNERS", "* @octo-org/core\n/policies/ @octo-org/nobody\n");
         }),
         ("codeowners-missing", "CODEOWNERS", 5, |world| {
             put(world, ".github/CODEOWNERS", "/policies/ @octo-org/core\n");

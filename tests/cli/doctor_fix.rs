@@ -15,10 +15,7 @@ const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENS
 /// A repository with the files merged and nothing set up, and an administrator.
 fn bare() -> Scene {
     let scene = Scene::with(Options::default(), merged);
-    scene.github.change(|world, _| {
-        world.environments.clear();
-        world.add_team("core", &["alice", "bob"]);
-    });
+    scene.github.change(|world, _| world.environments.clear());
     scene.github.admit(Token::of_person("ghp_admin", "octo-admin"));
     scene.write("key", KEY);
     scene

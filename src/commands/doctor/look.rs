@@ -65,6 +65,10 @@ async fn read(client: &mut Client) -> Result<(Facts, Vec<PolicyFile>), ApiError>
         Some(needs) => (Seen::Unreadable(needs.clone()), Seen::Unreadable(needs)),
         None => (client.workflow_files(&branch).await?, client.codeowners(&branch).await?),
     };
+    let codeowners_errors = match codeowners.known() {
+        Some(_) => client.codeowners_errors(&branch).await?,
+        None => Seen::Absent,
+    };
     let facts = Facts {
         repository,
         environments: Seen::Absent,
@@ -73,6 +77,7 @@ async fn read(client: &mut Client) -> Result<(Facts, Vec<PolicyFile>), ApiError>
         own_ruleset: client.own_ruleset().await?,
         workflows,
         codeowners,
+        codeowners_errors,
         policies,
         actions_app: client.actions_app().await,
         running: env!("CARGO_PKG_VERSION").to_owned(),

@@ -15,7 +15,12 @@ use crate::rehearsal::world::{Environment, Ruleset, World};
 
 /// Whether that part of a repository is served here.
 pub(super) fn is_about(rest: &[&str]) -> bool {
-    matches!(rest, ["environments", _, _, ..] | ["rulesets" | "rules", ..] | ["branches", .., "protection"])
+    matches!(
+        rest,
+        ["environments", _, _, ..]
+            | ["rulesets" | "rules" | "codeowners", ..]
+            | ["branches", .., "protection"]
+    )
 }
 
 /// What is of no repository: people, teams, apps.
@@ -95,6 +100,17 @@ fn read(render: &Render<'_>, request: &Request, rest: &[&str]) -> Answer {
         ["rulesets", id] => {
             let found = world.rulesets.iter().find(|ruleset| ruleset.id.to_string() == *id);
             Ok(Reply::json(render.ruleset(found.ok_or_else(Reply::not_found)?, true)))
+        }
+        ["codeowners", "errors"] => {
+            let reference = request.parameter("ref").unwrap_or(&world.repository.default_branch);
+            let errors = world.codeowners_errors(reference).ok_or_else(Reply::not_found)?;
+            let errors = errors.into_iter().map(|(path, line, source)| {
+                json!({
+                    "line": line, "column": 1, "kind": "Unknown owner", "source": source, "suggestion": null,
+                    "message": format!("Unknown owner on line {line}"), "path": path,
+                })
+            });
+            Ok(Reply::json(json!({"errors": errors.collect::<Vec<_>>()})))
         }
         ["branches", branch @ .., "protection"] => {
             let found = world.protections.get(&branch.join("/"));

@@ -82,6 +82,26 @@ impl World {
             .collect()
     }
 
+    /// The lines of CODEOWNERS that name somebody the world has not met: path, line
+    /// and what stands there. Nothing where there is no such file.
+    #[must_use]
+    pub fn codeowners_errors(&self, reference: &str) -> Option<Vec<(&'static str, usize, String)>> {
+        let commit = self.commits.get(&self.resolve(reference)?)?;
+        let places = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"];
+        let (path, text) = places.into_iter().find_map(|path| Some((path, commit.files.get(path)?)))?;
+        let is_known = |owner: &str| match owner.split_once('/') {
+            Some((of, slug)) => {
+                of == self.repository.owner && self.teams.iter().any(|team| team.slug == slug)
+            }
+            None => self.users.iter().any(|user| user.login == owner),
+        };
+        let lines = text.lines().zip(1..).filter(|(line, _)| {
+            let words = line.split('#').next().unwrap_or_default().split_whitespace();
+            words.skip(1).filter_map(|word| word.strip_prefix('@')).any(|owner| !is_known(owner))
+        });
+        Some(lines.map(|(line, number)| (path, number, line.to_owned())).collect())
+    }
+
     /// The reviewer of that kind and number.
     #[must_use]
     pub fn reviewer(&self, kind: &str, id: u64) -> Option<Reviewer> {

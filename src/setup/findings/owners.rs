@@ -37,6 +37,20 @@ impl Looking<'_> {
         if let Some((what, uncovered)) = found {
             self.found.push(Finding::new(Code::CodeownersMissing, "CODEOWNERS", what).of(uncovered));
         }
+        let path = self.facts.codeowners.known().map_or("CODEOWNERS", |file| file.path.as_str());
+        match &self.facts.codeowners_errors {
+            Seen::Known(errors) => {
+                for (line, mistake) in errors {
+                    let what = format!("{path}, line {line}: {mistake}");
+                    let finding = Finding::new(Code::CodeownersInvalid, "CODEOWNERS", what);
+                    self.found.push(finding.of(line.to_string()));
+                }
+            }
+            Seen::Unreadable(needs) if self.facts.codeowners.known().is_some() => {
+                self.not_checked("CODEOWNERS", "the mistakes in it", needs);
+            }
+            Seen::Unreadable(_) | Seen::Absent => {}
+        }
         if self.demands().any(|rules| rules.code_owner_review) {
             return;
         }

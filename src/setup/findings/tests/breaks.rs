@@ -5,7 +5,7 @@ use super::{Code, Environment, Facts, File, Policy, Refs, Seen, add_workflow, at
 pub(super) type Break = fn(&mut Facts, &mut Policy);
 
 /// One way to break it for every code: (code, subject, what is broken).
-pub(super) const BREAKS: [(Code, &str, Break); 41] = [
+pub(super) const BREAKS: [(Code, &str, Break); 43] = [
     (Code::PoliciesMissing, "policies/race.toml", |facts, _| facts.policies = Seen::Absent),
     (Code::PoliciesMissing, "policies/race.toml", |facts, _| facts.policies = names(&["testnet.toml"])),
     (Code::HostKeysUnpinned, "validator-1", |_, policy| {
@@ -116,6 +116,12 @@ pub(super) const BREAKS: [(Code, &str, Break); 41] = [
     (Code::CodeownersMissing, "CODEOWNERS", |facts, _| {
         facts.codeowners =
             Seen::Known(File { path: "CODEOWNERS".to_owned(), text: "* @a\n/policies/".to_owned() });
+    }),
+    (Code::CodeownersInvalid, "CODEOWNERS", |facts, _| {
+        facts.codeowners_errors = Seen::Known(vec![(1, "Unknown owner".to_owned())]);
+    }),
+    (Code::NotChecked, "CODEOWNERS", |facts, _| {
+        facts.codeowners_errors = Seen::Unreadable("luck".to_owned());
     }),
     (Code::CodeOwnerReviewOptional, "code owners", |facts, _| rules(facts).code_owner_review = false),
     (Code::ActionUnpinned, "testnet-deployer.yml: null", |facts, _| {

@@ -74,6 +74,7 @@ fn sound() -> (Facts, Policy) {
             path: ".github/CODEOWNERS".to_owned(),
             text: "* @octo-org/core".to_owned(),
         }),
+        codeowners_errors: Seen::Known(Vec::new()),
         policies: names(&["race.toml", "testnet.toml"]),
         actions_app: Some(15368),
         running: "1.2.3".to_owned(),
