@@ -80,6 +80,8 @@ pub enum Command {
     Monitor(Monitor),
     /// Say what is wrong with a repository's set-up, and mend it with --fix
     Doctor(Doctor),
+    /// Say by the criteria whether a change needs a testnet, and why
+    Advise(Advise),
     /// Check or show the policy
     Policy(Policy),
 }
@@ -247,6 +249,26 @@ pub struct Doctor {
     /// gates the environment variable of that name]
     #[arg(long = "value", value_name = "[ENVIRONMENT/]NAME=FILE", requires = "fix")]
     pub values: Vec<String>,
+}
+
+/// `race advise`.
+#[derive(Debug, Args)]
+pub struct Advise {
+    /// Look at this checkout: at what differs between REF and HEAD
+    #[arg(long, value_name = "REF", conflicts_with_all = ["pr", "repo", "comment"])]
+    pub base: Option<String>,
+    /// Look at this commit in place of HEAD
+    #[arg(long, value_name = "REF", requires = "base")]
+    pub head: Option<String>,
+    /// Look at this pull request, by the API [default: this run's in Actions]
+    #[arg(long, value_name = "NUMBER")]
+    pub pr: Option<u64>,
+    /// The repository, as OWNER/NAME [default: GITHUB_REPOSITORY, else the git remote's]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repo: Option<String>,
+    /// Write the advice as a comment on the pull request, or update the one that is there
+    #[arg(long)]
+    pub comment: bool,
 }
 
 /// `race policy`.

@@ -6,6 +6,9 @@
 #[path = "support/openapi.rs"]
 mod openapi;
 
+#[path = "contract/reading.rs"]
+mod reading;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -93,6 +96,16 @@ fn world() -> (World, u64) {
     let base = world.refs["heads/main"].clone();
     world.write_file(&base, "policies/race.toml", "check = \"testnet-deployer\"\n");
     let pull = world.open_pull_request("carol", "Change the core", at(1));
+    let head = world.pull_request(pull).unwrap().head_sha.clone();
+    for (path, text) in [
+        ("a b/ü#.rs", "fn a() {}\n"),
+        ("new", "x\n"),
+        ("policies/old.toml", "check = \"testnet-deployer\"\n"),
+    ] {
+        world.write_file(&head, path, text);
+    }
+    world.pull_request_mut(pull).unwrap().labels = vec!["core".to_owned()];
+    world.comment(pull, "dora", "Looks good", at(1));
     let run = world.start_pull_request_run(pull, at(2));
     world.ended_job(run, "lint", None, Conclusion::Success, at(2));
     world.ended_job(run, "lint again", None, Conclusion::Failure, at(2));
@@ -163,6 +176,10 @@ fn read_everything(github: &GitHub, run: u64) {
         format!("/pulls/{number}"),
         format!("/pulls/{}", number + 1),
         "/contents/policies/race.toml?ref=main".to_owned(),
+        format!("/pulls/{number}/files?per_page=2"),
+        format!("/compare/main...{head}?per_page=1"),
+        format!("/compare/main...{head}?per_page=1&page=2"),
+        format!("/issues/{number}/comments?per_page=100"),
     ];
     for attempt in 1..=attempts {
         paths.push(format!("/actions/runs/{run}/attempts/{attempt}"));
@@ -219,7 +236,7 @@ fn every_answer_in_every_state_is_as_github_describes_it() {
     });
     read_everything(&github, run);
     let operations = Description::load().assert_holds(&github.exchanges());
-    assert_eq!(operations.len(), 26, "every endpoint of the stand-in: {operations:#?}");
+    assert_eq!(operations.len(), 29, "every endpoint of the stand-in: {operations:#?}");
 }
 
 #[test]
@@ -311,38 +328,6 @@ fn an_answer_that_is_known_already_is_free() {
     assert_eq!(conditional().status, 200);
     let counted: Vec<bool> = github.exchanges().iter().map(|exchange| exchange.counted).collect();
     assert_eq!(counted, [true, false, true, true, true]);
-}
-
-#[test]
-fn pages_are_linked_under_the_base_path_of_an_enterprise_server() {
-    let (world, run) = world();
-    let github = start_with(world, Options { base_path: "/api/v3", ..Options::default() });
-    let mut next = Some(repository(&format!("/actions/runs/{run}/jobs?filter=all&per_page=4")));
-    let mut names = Vec::new();
-    while let Some(path) = next.take() {
-        let answer = get(&github, &path);
-        names.extend(answer.json()["jobs"].as_array().unwrap().iter().map(|job| job["name"].to_string()));
-        next = answer.header("link").and_then(|link| {
-            let part = link.split(", ").find(|part| part.ends_with("rel=\"next\""))?;
-            let url = part.strip_prefix('<')?.split_once('>')?.0;
-            Some(url.strip_prefix(github.api_url()).unwrap().to_owned())
-        });
-    }
-    assert_eq!(names.len(), 10);
-    Description::load().assert_holds(&github.exchanges());
-}
-
-#[test]
-fn a_file_comes_as_json_or_raw() {
-    let (world, _) = world();
-    let github = start(world);
-    let path = repository("/contents/policies/race.toml?ref=main");
-    let headers = [("authorization", "Bearer person"), ("accept", "application/vnd.github.raw+json")];
-    let raw = ask(&github, "GET", &path, &headers, "").unwrap();
-    assert_eq!(raw.body, "check = \"testnet-deployer\"\n");
-    let encoded = get(&github, &path).json()["content"].as_str().unwrap().to_owned();
-    assert_eq!(encoded, "Y2hlY2sgPSAidGVzdG5ldC1kZXBsb3llciIK\n");
-    Description::load().assert_holds(&github.exchanges());
 }
 
 /// A recorded exchange that is as described.

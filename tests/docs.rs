@@ -8,10 +8,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use testnet_deployer::config::{Flag, Layers, PolicyFile, Runner};
+use testnet_deployer::criteria::{Advice, Change, ChangedFile, advise};
 use testnet_deployer::exit::Exit;
 use testnet_deployer::policy::{
-    AfterUndo, Branch, Collect, Deploy, Host, Jump, Learn, Monitor, Policy, Ready, Rules, Stall, Step,
-    Upload, Watch, WatchRule, duration,
+    AfterUndo, Branch, Collect, Criteria, CriteriaRule, Deploy, Host, Jump, Learn, Monitor, Policy, Ready,
+    Rules, Stall, Step, Upload, Watch, WatchRule, duration,
 };
 use testnet_deployer::rehearsal::workflow::{action, expression, keys as workflow_keys};
 use testnet_deployer::setup::Code;
@@ -214,6 +215,14 @@ fn the_policy_page_tells_the_defaults() {
     ruled.extend(optional.map(str::to_owned));
     let told: Vec<&str> = ruled.iter().map(String::as_str).collect();
     assert_told("[[monitor.watch]]", &watch, &told);
+    assert_told("[criteria]", &Criteria::default(), &["rule"]);
+    let rule: CriteriaRule = least(json!({"name": "a", "advice": "required"}));
+    let Value::Object(all) = serde_json::to_value(&Policy::example().criteria.unwrap().rules[0]).unwrap()
+    else {
+        panic!("not a table")
+    };
+    let optional: Vec<&str> = all.keys().map(String::as_str).filter(|key| *key != "reason").collect();
+    assert_told("[[criteria.rule]]", &rule, &optional);
 }
 
 /// The rules that the page lists below the keys of a watch.
@@ -249,6 +258,26 @@ fn the_presets_are_sound_policies() {
         assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
         assert!(settings.policy.monitor.is_some(), "{name}");
     }
+}
+
+#[test]
+fn the_shipped_criteria_are_sound_and_know_the_two_cases() {
+    let text = page("policies/criteria.toml");
+    let files = [PolicyFile { name: "criteria.toml", text, place: "criteria.toml".to_owned() }];
+    let no_flags: [Flag; 0] = [];
+    let settings = Layers { files: &files, runner: &Runner::default(), flags: &no_flags }.settle().unwrap();
+    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+    let advice = |paths: &[&str]| {
+        let files = paths.iter().map(|path| ChangedFile::modified(path, 1)).collect();
+        advise(settings.policy.criteria.as_ref(), &Change { files, ..Change::default() }).advice
+    };
+    for paths in [&["docs/guide.md", "README.md"][..], &["ci/lint.sh", ".gitlab-ci.yml", "LICENSE-MIT"]] {
+        assert_eq!(advice(paths), Advice::NotNeeded, "{paths:?}");
+    }
+    for path in ["runtime/src/lib.rs", "pallets/dkg/src/lib.rs", "consensus/a.rs", "node/build.rs"] {
+        assert_eq!(advice(&["docs/guide.md", path]), Advice::Required, "{path}");
+    }
+    assert_eq!(advice(&["tools/main.rs"]), Advice::Recommended);
 }
 
 #[test]

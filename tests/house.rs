@@ -74,11 +74,14 @@ const IMPURE: [&str; 16] = [
 const PURE_EXCEPT: [(&str, &str); 1] = [("exit", "std::process::ExitCode")];
 
 /// Libraries whose types stay in the modules named.
-const KEPT_IN: [(&str, &[&str]); 12] = [
+const KEPT_IN: [(&str, &[&str]); 15] = [
     ("octocrab", &["github"]),
     ("openssh", &["ssh"]),
     ("tokio_tungstenite", &["chain", "rehearsal"]),
     ("tungstenite", &["chain", "rehearsal"]),
+    ("hyper_util", &["chain"]),
+    ("tokio_rustls", &["chain"]),
+    ("tower_service", &["chain"]),
     ("figment", &["config"]),
     ("axum", &["rehearsal"]),
     ("russh", &["rehearsal"]),

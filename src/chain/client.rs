@@ -6,12 +6,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::connection::{Call, Connection};
-use super::endpoint::Endpoint;
 use super::error::ChainError;
 use super::header::Header;
 use super::items::Item;
 use super::keys::{CODE, CURRENT_INDEX, NOW};
-use super::node::Limits;
+use super::modern;
 use super::values;
 use crate::soak::{Block, Hash, Head, Identity, Reading};
 
@@ -39,28 +38,33 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Connects, and looks what the node offers.
-    pub(super) async fn open(
-        endpoint: &Endpoint,
-        limits: &Limits,
-        items: Arc<[Item]>,
-    ) -> Result<Self, ChainError> {
-        let mut connection = Connection::open(endpoint, limits.connect, limits.request).await?;
+    /// Looks what the node offers.
+    pub(super) async fn over(mut connection: Connection, items: Arc<[Item]>) -> Result<Self, ChainError> {
         let mut many = false;
         match connection.call("rpc_methods", json!([])).await {
             Ok(answer) => {
                 let has = |method: &str| {
                     answer["methods"].as_array().is_none_or(|all| all.iter().any(|one| one == method))
                 };
-                if let Some(missing) = NEEDED.into_iter().find(|method| !has(method)) {
-                    return Err(ChainError::Missing(missing));
+                let missing = NEEDED.into_iter().find(|method| !has(method));
+                match missing {
+                    None => many = has("state_queryStorageAt"),
+                    // Following takes announcements.
+                    Some(_) if !connection.is_polled() && modern::NEEDED.into_iter().all(has) => {
+                        connection.follow_anew().await?;
+                    }
+                    Some(missing) => return Err(ChainError::Missing(missing)),
                 }
-                many = has("state_queryStorageAt");
             }
             Err(error) if !error.answered() => return Err(error),
             Err(_) => {}
         }
         Ok(Self { connection, items, many, hashes: false, slot: None })
+    }
+
+    /// Whether the node keeps of finalized blocks only the last ones.
+    pub(super) fn forgets(&self) -> bool {
+        self.connection.modern.is_some()
     }
 
     /// The hash of the chain's first block.

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
+use tokio::time::{Instant, error::Elapsed, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::endpoint::{Endpoint, Socket};
+use super::endpoint::{Endpoint, Protocol};
 use super::error::ChainError;
 use super::header::Header;
+use super::http::Exchange;
+use super::modern::Modern;
+use super::way::Socket;
 use super::wire::{self, Frame};
 
 /// A call: its method and its parameters.
@@ -45,10 +48,18 @@ impl Heads {
     }
 }
 
-/// An open connection.
+/// What the calls go over.
+enum Carrier {
+    WebSocket(Box<Socket>),
+    Http(Box<Exchange>),
+}
+
+/// An open connection. Over HTTP it is one in name only, and announces nothing.
 pub(super) struct Connection {
-    socket: Socket,
-    request_timeout: Duration,
+    carrier: Carrier,
+    /// Where the node has only the new methods: what it told by them.
+    pub(super) modern: Option<Box<Modern>>,
+    pub(super) request_timeout: Duration,
     next_id: u64,
     pub(super) best: Announced,
     pub(super) finalized: Announced,
@@ -59,18 +70,38 @@ impl Connection {
     /// every call.
     pub(super) async fn open(
         endpoint: &Endpoint,
+        protocol: Protocol,
         connect: Duration,
         request: Duration,
     ) -> Result<Self, ChainError> {
-        let socket = timeout(connect, endpoint.open())
-            .await
-            .map_err(|_: Elapsed| ChainError::ConnectTimedOut(connect))??;
+        let way = endpoint.way(protocol)?;
+        let carrier = match protocol {
+            Protocol::Http => Carrier::Http(Box::new(Exchange::by(way, connect)?)),
+            Protocol::WebSocket => {
+                let socket = timeout(connect, way.socket()).await;
+                let late = |_: Elapsed| ChainError::ConnectTimedOut(connect);
+                Carrier::WebSocket(Box::new(socket.map_err(late)??))
+            }
+        };
         let (best, finalized) = Default::default();
-        Ok(Self { socket, request_timeout: request, next_id: 1, best, finalized })
+        Ok(Self { carrier, modern: None, request_timeout: request, next_id: 1, best, finalized })
+    }
+
+    /// Whether nothing is announced, so that all must be asked for.
+    pub(super) fn is_polled(&self) -> bool {
+        matches!(self.carrier, Carrier::Http(_))
+    }
+
+    /// Whether there are subscriptions that could fall silent.
+    pub(super) fn subscribes(&self) -> bool {
+        !self.is_polled() && self.modern.is_none()
     }
 
     /// Asks to be told of heads, and not by an earlier subscription any more.
     pub(super) async fn subscribe(&mut self, heads: Heads) -> Result<(), ChainError> {
+        if !self.subscribes() {
+            return Ok(());
+        }
         let (subscribe, unsubscribe) = heads.methods();
         if let Some(subscription) = self.announced(heads).subscription.take() {
             match self.call(unsubscribe, json!([subscription])).await {
@@ -92,6 +123,13 @@ impl Connection {
 
     /// Reads until a head is announced, or until that moment.
     pub(super) async fn wait(&mut self, until: Instant) -> Result<(), ChainError> {
+        if self.is_polled() {
+            sleep_until(until).await;
+            return Ok(());
+        }
+        if self.modern.is_some() {
+            return self.wait_anew(until).await;
+        }
         while self.best.header.is_none() && self.finalized.header.is_none() {
             match timeout_at(until, self.read()).await {
                 Ok(frame) => drop(frame?),
@@ -112,18 +150,31 @@ impl Connection {
         &mut self,
         calls: &[Call],
     ) -> Result<Vec<Result<Value, ChainError>>, ChainError> {
+        if self.modern.is_some() { self.calls_anew(calls).await } else { self.calls_as_they_are(calls).await }
+    }
+
+    /// Sends these very calls.
+    pub(super) async fn calls_as_they_are(
+        &mut self,
+        calls: &[Call],
+    ) -> Result<Vec<Result<Value, ChainError>>, ChainError> {
         let limit = self.request_timeout;
         let until = Instant::now() + limit;
         let method = calls.first().map_or("", |(method, _)| *method);
         let late = |_: Elapsed| ChainError::CallTimedOut { method, limit };
         let first = self.next_id;
-        let sending = async {
-            for (method, params) in calls {
-                let text = wire::request(self.next_id, method, params);
-                self.next_id += 1;
-                self.socket.feed(Message::text(text)).await?;
+        self.next_id += calls.len() as u64;
+        let socket = match &mut self.carrier {
+            Carrier::Http(exchange) => {
+                return timeout_at(until, exchange.calls(first, calls)).await.map_err(late)?;
             }
-            self.socket.flush().await
+            Carrier::WebSocket(socket) => socket,
+        };
+        let sending = async {
+            for ((method, params), id) in calls.iter().zip(first..) {
+                socket.feed(Message::text(wire::request(id, method, params))).await?;
+            }
+            socket.flush().await
         };
         timeout_at(until, sending).await.map_err(late)??;
         let mut answers: Vec<Option<_>> = calls.iter().map(|_| None).collect();
@@ -143,9 +194,10 @@ impl Connection {
     }
 
     /// The next text frame. Reading also answers the node's pings.
-    async fn read(&mut self) -> Result<Frame, ChainError> {
+    pub(super) async fn read(&mut self) -> Result<Frame, ChainError> {
+        let Carrier::WebSocket(socket) = &mut self.carrier else { return Err(ChainError::Closed) };
         loop {
-            match self.socket.next().await {
+            match socket.next().await {
                 Some(Ok(Message::Text(text))) => {
                     let frame = wire::read(&text).map_err(ChainError::Json)?;
                     if let Frame::Notification { method, result } = &frame {
@@ -164,6 +216,12 @@ impl Connection {
         let announced = match method {
             "chain_newHead" => &mut self.best,
             "chain_finalizedHead" => &mut self.finalized,
+            "chainHead_v1_followEvent" => {
+                if let Some(modern) = &mut self.modern {
+                    modern.take(result);
+                }
+                return;
+            }
             _ => return,
         };
         let Some(header) = Header::read(result) else { return };

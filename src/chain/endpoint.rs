@@ -1,4 +1,4 @@
-//! Where a node is, and the way there: TCP, TLS, or a local socket that somebody
+//! Where a node is: its URL, the headers it wants, and a local socket that somebody
 //! else leads to it.
 
 use std::path::PathBuf;
@@ -7,31 +7,25 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::future::BoxFuture;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 use url::Url;
 
 use super::error::ChainError;
-
-/// The largest message that a node may send. Headers and single storage values
-/// have some kilobytes at most.
-pub(super) const MESSAGE_LIMIT: usize = 4 * 1024 * 1024;
+use super::way::Way;
 
 /// Gives a local socket that leads to the node's port. It is asked at every
 /// connecting, and makes the way anew where it broke.
 pub type Tunnel = Arc<dyn Fn() -> BoxFuture<'static, Result<PathBuf, String>> + Send + Sync>;
 
-/// What a WebSocket runs over.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
-
-/// An open WebSocket.
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<Box<dyn Stream>>>;
+/// What carries a node's JSON-RPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// Calls and announcements over one connection.
+    WebSocket,
+    /// A POST for each call, and no announcements.
+    Http,
+}
 
 /// A node, and how it is reached.
 #[derive(Clone)]
@@ -50,8 +44,8 @@ pub enum EndpointError {
 }
 
 impl Endpoint {
-    /// The node at this WebSocket URL. A user and a password in it are sent as basic
-    /// authentication.
+    /// The node at this URL: `ws` and `wss` are followed, `http` and `https` are
+    /// polled. A user and a password in it are sent as basic authentication.
     #[must_use]
     pub fn at(url: impl Into<String>) -> Self {
         Self { url: url.into(), header: None, tunnel: None }
@@ -78,39 +72,46 @@ impl Endpoint {
         self
     }
 
-    /// Connects, by TCP, TLS and the WebSocket handshake.
-    pub(super) async fn open(&self) -> Result<Socket, ChainError> {
+    /// The password in its URL.
+    #[must_use]
+    pub fn password(&self) -> Option<String> {
+        let url = Url::parse(&self.url).ok()?;
+        Some(percent_decode_str(url.password()?).decode_utf8_lossy().into_owned())
+    }
+
+    /// What its URL asks for.
+    pub(super) fn protocol(&self) -> Protocol {
+        if self.url.starts_with("http") { Protocol::Http } else { Protocol::WebSocket }
+    }
+
+    /// The way to it by this protocol, at the same address and as safe as its URL
+    /// says.
+    pub(super) fn way(&self, protocol: Protocol) -> Result<Way, ChainError> {
         let wrong = || ChainError::Url(self.url.split('@').next_back().unwrap_or_default().to_owned());
         let mut url = Url::parse(&self.url).map_err(|_| wrong())?;
+        let is_tls = matches!(url.scheme(), "wss" | "https");
+        let scheme = match (protocol, is_tls) {
+            (Protocol::WebSocket, false) => "ws",
+            (Protocol::WebSocket, true) => "wss",
+            (Protocol::Http, false) => "http",
+            (Protocol::Http, true) => "https",
+        };
         let port = url.port_or_known_default().ok_or_else(wrong)?;
         let host = url.host_str().ok_or_else(wrong)?.trim_matches(['[', ']']).to_owned();
-        let credentials = basic(&url);
-        let (Ok(()), Ok(())) = (url.set_username(""), url.set_password(None)) else { return Err(wrong()) };
-        let stream: Box<dyn Stream> = match &self.tunnel {
-            Some(tunnel) => {
-                let socket = tunnel().await.map_err(ChainError::Tunnel)?;
-                // Nodes let in by default who calls them by a name of their own host.
-                let named = url.set_host(Some("localhost")).is_ok() && url.set_port(Some(port)).is_ok();
-                if !named {
-                    return Err(wrong());
-                }
-                Box::new(UnixStream::connect(socket).await.map_err(ChainError::Io)?)
-            }
-            None => {
-                let stream = TcpStream::connect((host, port)).await.map_err(ChainError::Io)?;
-                stream.set_nodelay(true).map_err(ChainError::Io)?;
-                Box::new(stream)
-            }
-        };
-        let mut request = url.as_str().into_client_request().map_err(|_| wrong())?;
-        if let Some(credentials) = credentials {
-            request.headers_mut().insert(AUTHORIZATION, credentials);
-        }
+        let mut headers = HeaderMap::new();
+        headers.extend(basic(&url).map(|credentials| (AUTHORIZATION, credentials)));
         if let Some((name, value)) = &self.header {
-            request.headers_mut().insert(name.clone(), value.clone());
+            headers.insert(name.clone(), value.clone());
         }
-        let (socket, _) = client_async_tls_with_config(request, stream, Some(config()), None).await?;
-        Ok(socket)
+        // Behind a tunnel nodes let in by default who calls them by a name of their
+        // own host.
+        let named = self.tunnel.is_none()
+            || (url.set_host(Some("localhost")).is_ok() && url.set_port(Some(port)).is_ok());
+        let plain = url.set_username("").is_ok() && url.set_password(None).is_ok();
+        if !named || !plain || url.set_scheme(scheme).is_err() {
+            return Err(wrong());
+        }
+        Ok(Way { url, address: (host, port), is_tls, headers, tunnel: self.tunnel.clone() })
     }
 }
 
@@ -125,13 +126,4 @@ fn basic(url: &Url) -> Option<HeaderValue> {
     let mut value: HeaderValue = format!("Basic {}", STANDARD.encode(text)).parse().ok()?;
     value.set_sensitive(true);
     Some(value)
-}
-
-fn config() -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(16 * 1024)
-        .write_buffer_size(0)
-        .max_write_buffer_size(64 * 1024)
-        .max_message_size(Some(MESSAGE_LIMIT))
-        .max_frame_size(Some(MESSAGE_LIMIT))
 }

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::client::{Client, Snapshot};
-use super::connection::Heads;
+use super::connection::{Connection, Heads};
+use super::endpoint::Protocol;
 use super::error::ChainError;
 use super::fill::{Known, fill};
 use super::header::Header;
@@ -15,6 +16,9 @@ use crate::soak::{Block, Hash, Head, Seen};
 /// At every such height the nodes' finalized hashes are compared, whichever heads
 /// they announce.
 const STRIDE: u64 = 16;
+
+/// So many handshakes in a row that are answered with HTTP, and the node is polled.
+const UPGRADES: u32 = 3;
 
 /// What is remembered of a node from one connection to the next.
 pub(super) struct Memory {
@@ -29,6 +33,8 @@ pub(super) struct Memory {
     passed_over: bool,
     /// A subscription stayed silent over a whole connection: the node is polled.
     polled: bool,
+    /// How many handshakes in a row were answered with HTTP.
+    not_upgraded: u32,
 }
 
 /// Why following ends, other than by nobody listening.
@@ -68,13 +74,22 @@ struct Following<'m, N> {
     best_at: Instant,
     finalized_at: Instant,
     identity_at: Instant,
+    /// When a node that is polled for want of a WebSocket is asked for one again.
+    upgrade_at: Option<Instant>,
     syncing: bool,
     watchdogs: [Watchdog; 2],
 }
 
 impl Memory {
     pub(super) fn of(subject: &Subject) -> Self {
-        Self { told: subject.since, last: None, check: subject.finalized, passed_over: false, polled: false }
+        Self {
+            told: subject.since,
+            last: None,
+            check: subject.finalized,
+            passed_over: false,
+            polled: false,
+            not_upgraded: 0,
+        }
     }
 
     /// Follows the node over one connection until that fails. `Ok` when nobody
@@ -84,7 +99,13 @@ impl Memory {
         subject: &Subject,
         teller: &Teller<N>,
     ) -> Result<Unheard, ChainError> {
-        let client = Client::open(&subject.endpoint, &subject.limits, subject.items.clone()).await?;
+        let connection = match self.connect(subject, teller).await {
+            Ok(connection) => connection,
+            Err(End::Unheard) => return Ok(Unheard),
+            Err(End::Chain(error)) => return Err(error),
+        };
+        let in_place = connection.is_polled() && subject.endpoint.protocol() == Protocol::WebSocket;
+        let client = Client::over(connection, subject.items.clone()).await?;
         let now = Instant::now();
         let following = Following {
             memory: self,
@@ -94,6 +115,7 @@ impl Memory {
             best_at: now,
             finalized_at: now,
             identity_at: now,
+            upgrade_at: in_place.then(|| now + subject.limits.upgrade),
             syncing: false,
             watchdogs: Default::default(),
         };
@@ -105,6 +127,34 @@ impl Memory {
                 Err(error)
             }
         }
+    }
+
+    /// Connects as the URL says; where HTTP is spoken in place of a WebSocket time and
+    /// again, by HTTP.
+    async fn connect<N: Fn() -> Timestamp>(
+        &mut self,
+        subject: &Subject,
+        teller: &Teller<N>,
+    ) -> Result<Connection, End> {
+        let Subject { endpoint, limits, .. } = subject;
+        let open = |protocol| Connection::open(endpoint, protocol, limits.connect, limits.request);
+        let error = match open(endpoint.protocol()).await {
+            Ok(connection) => {
+                self.not_upgraded = 0;
+                return Ok(connection);
+            }
+            Err(error) if error.is_no_upgrade() => error,
+            Err(error) => return Err(error.into()),
+        };
+        self.not_upgraded = self.not_upgraded.saturating_add(1);
+        if self.not_upgraded < UPGRADES {
+            return Err(error.into());
+        }
+        if self.not_upgraded == UPGRADES {
+            let why = format!("no WebSocket: {error}, {UPGRADES} times in a row; it is polled over HTTP");
+            teller.tell(Seen::Unreachable(why)).await?;
+        }
+        Ok(open(Protocol::Http).await?)
     }
 }
 
@@ -149,6 +199,9 @@ impl<N: Fn() -> Timestamp> Following<'_, N> {
                 self.poll().await?;
                 self.look_after(Heads::Best).await?;
                 self.look_after(Heads::Finalized).await?;
+            }
+            if self.upgrade_at.is_some_and(|at| Instant::now() >= at) {
+                return Err(ChainError::Upgrade.into());
             }
             if Instant::now() >= identity_at {
                 self.identity_at = Instant::now();
@@ -287,7 +340,8 @@ impl<N: Fn() -> Timestamp> Following<'_, N> {
     async fn look_after(&mut self, heads: Heads) -> Result<(), End> {
         let Some(watchdog) = self.watchdogs.get_mut(heads as usize) else { return Ok(()) };
         // Of what a node imports while it catches up it announces nothing.
-        if self.memory.polled || self.syncing || watchdog.silent == 0 {
+        let polled = self.memory.polled || !self.client.connection.subscribes();
+        if polled || self.syncing || watchdog.silent == 0 {
             return Ok(());
         }
         if watchdog.silent > 1 {

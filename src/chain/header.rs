@@ -3,7 +3,7 @@
 
 use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::values;
 use crate::soak::Hash;
@@ -64,6 +64,56 @@ impl Header {
     }
 }
 
+/// A header in SCALE, as `chainHead_v1_header` gives it, in the form that
+/// `chain_getHeader` has.
+pub(super) fn legacy(value: &Value) -> Option<Value> {
+    let bytes = values::bytes(value)?;
+    let rest = &mut bytes.as_slice();
+    let parent = values::hex(rest.split_off(..32)?);
+    let number = take_compact(rest)?;
+    let state_root = values::hex(rest.split_off(..32)?);
+    let extrinsics_root = values::hex(rest.split_off(..32)?);
+    let count = take_compact(rest)?;
+    let mut logs = Vec::new();
+    for _ in 0..count {
+        let start = *rest;
+        // A kind; who it is for, where that is said; and bytes, but for one kind.
+        match *rest.split_off_first()? {
+            8 => {}
+            kind => {
+                if (4..=6).contains(&kind) {
+                    rest.split_off(..4)?;
+                }
+                let length = usize::try_from(take_compact(rest)?).ok()?;
+                rest.split_off(..length)?;
+            }
+        }
+        logs.push(values::hex(&start[..start.len() - rest.len()]));
+    }
+    rest.is_empty().then(|| {
+        json!({
+            "parentHash": parent, "number": format!("{number:#x}"), "stateRoot": state_root,
+            "extrinsicsRoot": extrinsics_root, "digest": {"logs": logs},
+        })
+    })
+}
+
+/// Takes a number from the front that [`compact`] wrote.
+fn take_compact(rest: &mut &[u8]) -> Option<u64> {
+    let first = *rest.first()?;
+    let (skipped, length) = match first & 3 {
+        0 => (0, 1),
+        1 => (0, 2),
+        2 => (0, 4),
+        _ => (1, usize::from(first >> 2) + 4),
+    };
+    rest.split_off(..skipped)?;
+    let mut bytes = [0; 8];
+    bytes.get_mut(..length)?.copy_from_slice(rest.split_off(..length)?);
+    let number = u64::from_le_bytes(bytes);
+    Some(if skipped == 0 { number >> 2 } else { number })
+}
+
 /// A number as SCALE writes lengths and heights.
 fn compact(number: u64) -> Vec<u8> {
     let little = |number: u64, bytes: usize| number.to_le_bytes().into_iter().take(bytes).collect();
@@ -82,8 +132,6 @@ fn compact(number: u64) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -116,6 +164,26 @@ mod tests {
             (u64::MAX, vec![0x13, 255, 255, 255, 255, 255, 255, 255, 255]),
         ] {
             assert_eq!(compact(number), expected, "{number}");
+            assert_eq!(take_compact(&mut expected.as_slice()), Some(number));
+        }
+    }
+
+    #[test]
+    fn a_real_header_in_scale_has_its_real_hash() {
+        let given = "0x336de50e42d66d825a3cba97daf0334c1a4343f1df824b6ce0d3cefc72c31a4b8901a6758b07d507509e02\
+             93661abdd951726a076bc28438282684a0740764177e8e4a7d7b991f078b7ffa234f2654528fa1717d9faa8d\
+             7b3996b18fc0525b45dbf60c066175726120c10ad611000000000466726f6e8801e33f50287e9552643ebdc1\
+             8b6ed938c69dbf06ad000614b2ed261f7ae0fea755000561757261010156c7f01193f9dfe7b4745b126db718\
+             e79b76a1306d83c73af5a619daa6e3363a5bf3b6e3aee5d6d578cdb8df5b55c84613dc67a9b180ea56d28d54\
+             14ad980d85";
+        let header = Header::read(&legacy(&json!(given)).unwrap()).unwrap();
+        assert_eq!(
+            header.hash().to_string(),
+            "0x71da92285ba0fdff2eaf2f5e9a1840ba566cc2a699ab4b58452812a05cc1f86d"
+        );
+        assert_eq!((header.number, header.logs.len()), (98, 3));
+        for cut in [given.len() - 2, 70, 66, 2] {
+            assert_eq!(legacy(&json!(given[..cut])), None);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::connection::Connection;
-use super::endpoint::{Endpoint, Tunnel};
+use super::endpoint::{Endpoint, Protocol, Tunnel};
 use super::error::ChainError;
 
 /// What a node says of itself (`system_health`, `system_version`).
@@ -37,7 +37,7 @@ pub async fn health(socket: &Path, port: u16, limit: Duration) -> Result<Health,
     let socket = socket.to_owned();
     let tunnel: Tunnel = Arc::new(move || Box::pin(ready(Ok(socket.clone()))));
     let endpoint = Endpoint::at(format!("ws://localhost:{port}")).through(tunnel);
-    let mut connection = Connection::open(&endpoint, limit, limit).await?;
+    let mut connection = Connection::open(&endpoint, Protocol::WebSocket, limit, limit).await?;
     let calls = [("system_health", json!([])), ("system_version", json!([]))];
     let answers: Vec<Value> = connection.calls(&calls).await?.into_iter().collect::<Result<_, _>>()?;
     let [health, version] = answers.as_slice() else { return Err(ChainError::Closed.into()) };

@@ -1,4 +1,4 @@
-//! JSON-RPC of a Substrate node over WebSocket: one actor per node, which turns
+//! JSON-RPC of a Substrate node over WebSocket or HTTP: one actor per node, which turns
 //! what the node says into values of the soak. Notifications are hints; what counts
 //! is a read of storage at the finalized hash.
 
@@ -10,10 +10,13 @@ mod fill;
 mod follow;
 mod header;
 mod health;
+mod http;
 mod items;
 mod keys;
+mod modern;
 mod node;
 mod values;
+mod way;
 mod wire;
 
 pub use endpoint::{Endpoint, EndpointError, Tunnel};

@@ -27,6 +27,8 @@ pub struct Limits {
     pub poll: Duration,
     /// The time between two readings of what the node runs and how it is.
     pub identity: Duration,
+    /// How long a node that is polled for want of a WebSocket is not asked for one.
+    pub upgrade: Duration,
     /// The first pause before connecting again; it doubles from then on.
     pub first_pause: Duration,
     /// The longest pause before connecting again.
@@ -42,6 +44,7 @@ impl Default for Limits {
             request: Duration::from_secs(10),
             poll: Duration::from_secs(3),
             identity: Duration::from_secs(15),
+            upgrade: Duration::from_mins(1),
             first_pause: Duration::from_millis(250),
             longest_pause: Duration::from_secs(15),
             healthy: Duration::from_secs(30),
@@ -86,7 +89,7 @@ pub async fn watch(subject: Subject, now: impl Fn() -> Timestamp, observations: 
         let started = Instant::now();
         let error = match memory.follow(&subject, &teller).await {
             Ok(Unheard) => return,
-            Err(ChainError::Silent(_)) => continue,
+            Err(ChainError::Silent(_) | ChainError::Upgrade) => continue,
             Err(error) => error,
         };
         if teller.tell(Seen::Unreachable(error.to_string())).await.is_err() {
@@ -98,7 +101,7 @@ pub async fn watch(subject: Subject, now: impl Fn() -> Timestamp, observations: 
             (pause * 2).min(limits.longest_pause)
         };
         // Jitter, so that many watchers do not come back to a node all at once.
-        sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        sleep(error.wait().unwrap_or_default() + pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
     }
 }
 

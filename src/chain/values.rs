@@ -48,6 +48,11 @@ pub(super) fn bytes(value: &Value) -> Option<Vec<u8>> {
     if rest.is_empty() { bytes } else { None }
 }
 
+/// The same in hexadecimal again.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold("0x".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}
+
 /// A storage item without its bytes: `None` where nothing is there.
 pub(super) fn stored(value: &Value) -> Option<soak::Value> {
     let bytes = bytes(value)?;

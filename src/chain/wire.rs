@@ -1,7 +1,9 @@
 //! Frames of JSON-RPC 2.0: requests out, answers and notifications in.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A frame from a node.
 #[derive(Debug, PartialEq)]
@@ -24,15 +26,26 @@ pub(super) struct RpcError {
 
 /// The text of a request.
 pub(super) fn request(id: u64, method: &str, params: &Value) -> String {
-    json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()
+    #[derive(Serialize)]
+    struct Request<'r> {
+        jsonrpc: &'static str,
+        id: u64,
+        method: &'r str,
+        params: &'r Value,
+    }
+
+    let request = Request { jsonrpc: "2.0", id, method, params };
+    // A struct of text and JSON is always JSON.
+    serde_json::to_string(&request).unwrap_or_default()
 }
 
 /// Reads a text frame.
 pub(super) fn read(text: &str) -> Result<Frame, serde_json::Error> {
     #[derive(Deserialize)]
-    struct Raw {
+    struct Raw<'r> {
         id: Option<Value>,
-        method: Option<String>,
+        #[serde(borrow)]
+        method: Option<Cow<'r, str>>,
         // `"result": null` is an answer, and not the same as no result.
         #[serde(default, deserialize_with = "present")]
         result: Option<Value>,
@@ -63,6 +76,7 @@ pub(super) fn read(text: &str) -> Result<Frame, serde_json::Error> {
         }
         (Some(id), None, None, Some(result)) => Frame::Answer { id, result: Ok(result) },
         (None, Some(method), ..) => {
+            let method = method.into_owned();
             Frame::Notification { method, result: raw.params.map(|params| params.result).unwrap_or_default() }
         }
         _ => Frame::Other,
@@ -76,6 +90,8 @@ fn id(value: &Value) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

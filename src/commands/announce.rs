@@ -73,7 +73,8 @@ pub(super) fn announce(announcement: &Announcement<'_>) -> Result<(), Failure> {
     shown.map_err(|error| Failure::caused(Exit::Internal, "cannot write the verdict", &error))
 }
 
-/// Writes a file that is either whole or not there.
+/// Writes a file that is either whole or as it was, and stays so when the machine goes
+/// down: the file is synced before it gets its name, and its directory after.
 pub(super) fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -84,5 +85,5 @@ pub(super) fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     file.write_all(b"\n")?;
     file.as_file().sync_all()?;
     file.persist(path)?;
-    Ok(())
+    std::fs::File::open(directory)?.sync_all()
 }

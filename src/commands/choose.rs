@@ -39,7 +39,7 @@ pub(super) async fn run(arguments: &Choose, context: &Context) -> Result<Exit, F
             .clone()
             .unwrap_or_else(|| format!("{} chosen by race choose", arguments.branch)),
         run_id,
-        observer: Observer::Race(Race::new(Reader::new(client, run_id, None), &policy, None)?),
+        observer: Observer::Race(Box::new(Race::new(Reader::new(client, run_id, None), &policy, None)?)),
         pace: Pace::new(policy.polling, clock.began()),
         clock,
         steps: Vec::new(),

@@ -36,7 +36,7 @@ pub(super) async fn run(arguments: &Inspect, context: &Context) -> Result<Exit, 
         policy_source::in_force(context, &mut client, &Event::default(), &[]).await?;
     let (run_id, attempt) = subject.find(&mut client, &policy).await?;
     let reader = Reader::new(client, run_id, attempt);
-    let observer = Observer::Race(Race::new(reader, &policy, arguments.checkpoint.as_deref())?);
+    let observer = Observer::Race(Box::new(Race::new(reader, &policy, arguments.checkpoint.as_deref())?));
     let mut inspection = Inspection { context, policy, observer, clock: Clock::start() };
     let look = if arguments.watch {
         let mut signals = Signals::listen()

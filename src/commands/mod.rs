@@ -1,6 +1,7 @@
 //! One file per subcommand: fetch, call a core, report. The only place where
 //! adapters meet.
 
+mod advise;
 mod announce;
 mod artifact;
 mod beside;
@@ -104,6 +105,7 @@ fn style(shared: &Shared, runner: &Runner) -> Style {
 
 async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure> {
     match command {
+        Command::Advise(arguments) => advise::run(arguments, context).await,
         Command::Policy(arguments) => policy::run(arguments, context),
         Command::Settle(arguments) => settle::run(arguments, context).await,
         Command::Choose(arguments) => choose::run(arguments, context).await,

@@ -6,13 +6,17 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::criteria::{self, Advised};
 use crate::exit::Exit;
-use crate::github::{ApiError, Client, Depth, Reader, Reading, Toll};
-use crate::policy::Policy;
+use crate::github::{ApiError, Client, Depth, Event, Reader, Reading, Toll};
+use crate::policy::{Policy, Selection};
 use crate::race::contender::environments_that_matter;
-use crate::race::{HeadCheck, Job, JobStatus, Outcome, Run, SoakProof, SoakVerdict, Verdict, decide, mirror};
+use crate::race::{
+    Advice, HeadCheck, Job, JobStatus, Outcome, Run, SoakProof, SoakVerdict, Verdict, decide, mirror,
+};
 
 use super::Failure;
+use super::advise::{Subject, advice_on};
 use super::beside::Beside;
 
 /// The time, that no change of this machine's clock can move.
@@ -51,14 +55,16 @@ pub(super) struct Look {
     pub(super) toll: Toll,
     /// Names of this attempt's jobs that are in progress.
     pub(super) running: Vec<String>,
+    /// What the criteria say of the change, where this look was the first to ask.
+    pub(super) advised: Option<Box<Advised>>,
 }
 
 /// Looks at what decides.
 pub(super) enum Observer {
     /// The jobs of a run.
-    Race(Race),
+    Race(Box<Race>),
     /// The check on the head of a pull request in the merge queue.
-    Head(Head),
+    Head(Box<Head>),
 }
 
 impl Observer {
@@ -91,6 +97,10 @@ pub(super) struct Race {
     soaks: Vec<SoakProof>,
     /// Where the run gets no secrets: the run that was dispatched in its stead.
     beside: Option<Box<Beside>>,
+    /// The change, where the event names both of its sides.
+    change: Option<Subject>,
+    /// What the criteria say of it: asked for once.
+    advice: Option<Advice>,
 }
 
 impl Race {
@@ -102,13 +112,20 @@ impl Race {
 
     /// Without a checkpoint.
     pub(super) fn of(reader: Reader, policy: &Policy) -> Self {
-        Self { reader, own_jobs: vec![policy.check.clone()], soaks: Vec::new(), beside: None }
+        let own_jobs = vec![policy.check.clone()];
+        Self { reader, own_jobs, soaks: Vec::new(), beside: None, change: None, advice: None }
     }
 
     /// A job of this name is ours as well: that it goes on keeps no branch from
     /// being given up.
     pub(super) fn with_own_job(mut self, name: Option<&str>) -> Self {
         self.own_jobs.extend(name.map(str::to_owned));
+        self
+    }
+
+    /// The event tells what the change is.
+    pub(super) fn about(mut self, event: &Event) -> Self {
+        self.change = Subject::of(event);
         self
     }
 
@@ -139,6 +156,8 @@ impl Race {
         let mut reading = self.reader.read(depth, now).await?;
         reading.snapshot.own_jobs.clone_from(&self.own_jobs);
         reading.snapshot.soaks.clone_from(&self.soaks);
+        let advised = self.advise(policy, &reading.snapshot.run).await?;
+        reading.snapshot.advice = self.advice.unwrap_or_default();
         let mut wanted = environments_that_matter(policy, &reading.snapshot);
         wanted.retain(|environment| !reading.snapshot.environments.contains_key(environment));
         if !wanted.is_empty() {
@@ -148,7 +167,37 @@ impl Race {
         let verdict = decide(policy, &snapshot);
         let runs = |job: &Job| job.status == JobStatus::InProgress && job.attempt == snapshot.run.attempt;
         let running = snapshot.jobs.into_iter().filter(runs).map(|job| job.name).collect();
-        Ok(Look { verdict, run: Some(snapshot.run), moved, toll, running })
+        Ok(Look { verdict, run: Some(snapshot.run), moved, toll, running, advised })
+    }
+
+    /// Asks the criteria, where the selection wants to know and nobody has asked yet.
+    async fn advise(&mut self, policy: &Policy, run: &Run) -> Result<Option<Box<Advised>>, ApiError> {
+        if policy.selection == Selection::Manual || self.advice.is_some() {
+            return Ok(None);
+        }
+        let client = self.reader.client();
+        let change = match (&self.change, run.pull_request) {
+            (Some(change), _) => change.clone(),
+            (None, Some(number)) => {
+                let pull = client.pull_request(number).await?;
+                Subject {
+                    pull_request: Some(number),
+                    base_sha: pull.base_sha,
+                    head_sha: run.head_sha.clone(),
+                    from_fork: false,
+                }
+            }
+            // Nothing to compare with: that stays unknown, and counts as required.
+            (None, None) => return Ok(None),
+        };
+        let (advised, _) = advice_on(client, policy.criteria.as_ref(), &change).await?;
+        self.advice = Some(match advised.advice {
+            criteria::Advice::NotNeeded => Advice::NotNeeded,
+            criteria::Advice::Recommended => Advice::Recommended,
+            criteria::Advice::Required => Advice::Required,
+            criteria::Advice::Unknown => Advice::Unknown,
+        });
+        Ok(Some(Box::new(advised)))
     }
 }
 
@@ -177,7 +226,7 @@ impl Head {
             _ if moved => Toll::Due,
             _ => Toll::Wasted,
         };
-        Ok(Look { verdict, run: None, moved, toll, running: Vec::new() })
+        Ok(Look { verdict, run: None, moved, toll, running: Vec::new(), advised: None })
     }
 }
 

@@ -70,11 +70,21 @@ pub(super) async fn in_force(
             .log("neither base nor commit of this run is known: the built-in defaults are in force");
         return Ok(context.settings(&[], flags)?);
     };
-    let short = crate::race::short_sha(&commit);
+    at_commit(context, client, &commit, flags).await
+}
+
+/// The settings with the policy that stands at a commit, read by the API.
+pub(super) async fn at_commit(
+    context: &Context,
+    client: &mut Client,
+    commit: &str,
+    flags: &[Flag],
+) -> Result<Settings, Unknown> {
+    let short = crate::race::short_sha(commit);
     let mut files = Vec::new();
     for (name, _) in FILES {
         let path = format!("policies/{name}");
-        if let Some(text) = client.file_at(&path, &commit).await? {
+        if let Some(text) = client.file_at(&path, commit).await? {
             files.push(PolicyFile { name, place: format!("{path} at {short}"), text });
         }
     }

@@ -17,6 +17,7 @@ use crate::report::actions::{Level, markdown, write_summary};
 use crate::report::inert;
 use crate::report::verdict::Decided;
 
+use super::advise::advice_line;
 use super::announce::{Announcement, announce};
 use super::change::{dispatched_for, event_as_it_is, event_of, group_of, head_is, this_run};
 use super::observe::{Clock, Head, Observer, Race};
@@ -126,11 +127,12 @@ impl Settling<'_> {
             let number = group_of(event).map_err(Ending::Failure)?;
             let ask = async || Ok(client.pull_request(number).await?);
             let pull = persist(context, clock, deadline, ask).await?;
-            Observer::Head(Head::new(client, number, pull.head_sha))
+            Observer::Head(Box::new(Head::new(client, number, pull.head_sha)))
         } else {
             let reader = Reader::new(client, self.run.id, Some(self.run.attempt)).about(sha, event);
             let race = Race::new(reader, &self.policy, arguments.checkpoint.as_deref());
-            Observer::Race(race.map_err(Ending::Failure)?.with_own_job(self.own_job.as_deref()))
+            let race = race.map_err(Ending::Failure)?.about(event);
+            Observer::Race(Box::new(race.with_own_job(self.own_job.as_deref())))
         };
         self.settle(observer).await.map_err(Ending::Failure)
     }
@@ -211,6 +213,9 @@ impl Settling<'_> {
             let mut sure = false;
             let (observation, pause) = match looked {
                 Ok(look) => {
+                    if let Some(advised) = &look.advised {
+                        self.context.output.log(&advice_line(advised));
+                    }
                     self.run = look.run.unwrap_or_else(|| self.run.clone());
                     sure = matches!(observer, Observer::Race(_))
                         && (self.lists_us(&look.running) || waited >= polling.review_lag);

@@ -16,6 +16,7 @@ use crate::race::{Outcome, Reason, Run, Verdict, Warning};
 use crate::report::actions::Level;
 use crate::report::verdict::Decided;
 
+use super::advise::advice_line;
 use super::announce::{Announcement, announce};
 use super::beside::Beside;
 use super::change::{dispatched_for, event_of, group_of, head_is, this_run};
@@ -97,7 +98,7 @@ impl<'c> Start<'c> {
             let number = group_of(event).map_err(Ending::Failure)?;
             let ask = async || Ok(client.pull_request(number).await?);
             let pull = persist(context, *clock, deadline, ask).await?;
-            Observer::Head(Head::new(client, number, pull.head_sha))
+            Observer::Head(Box::new(Head::new(client, number, pull.head_sha)))
         } else {
             if let Some(number) = dispatched_for(event) {
                 let ask = async || Ok(client.pull_request(number).await?);
@@ -111,7 +112,7 @@ impl<'c> Start<'c> {
             if event.from_fork && beside.is_none() {
                 context.output.log("a run dispatched for this commit would not be seen: GITHUB_WORKFLOW_REF names no workflow of this repository");
             }
-            Observer::Race(race.beside(beside))
+            Observer::Race(Box::new(race.about(event).beside(beside)))
         };
         let waiting = Waiting {
             context,
@@ -171,6 +172,9 @@ impl Waiting<'_> {
             let now = self.clock.now();
             let (observation, pause) = match looked {
                 Ok(look) => {
+                    if let Some(advised) = &look.advised {
+                        self.context.output.log(&advice_line(advised));
+                    }
                     self.run = look.run.unwrap_or_else(|| self.run.clone());
                     let budget = self.observer.client().budget();
                     let pause = self.pace.after_reading(now, look.moved, look.toll, budget, fastrand::f64());

@@ -126,6 +126,7 @@ impl Layers<'_> {
         };
         let known = serde_json::to_value(Policy::example()).unwrap_or_default();
         let mut reported: Vec<String> = problems.iter().map(|problem| problem.key.clone()).collect();
+        let mut taken = Vec::new();
         let policy = loop {
             let (read, unknown) = read(&value);
             for path in unknown {
@@ -137,7 +138,12 @@ impl Layers<'_> {
             match read {
                 Ok(policy) => break policy,
                 Err((path, message)) => {
-                    problems.push(self.diagnostic(&figment, &path, message, None));
+                    // A value that was taken out because it is wrong is not missing as well.
+                    let again = path.iter().chain([&missing(&message)]).eq(&taken);
+                    if !again {
+                        problems.push(self.diagnostic(&figment, &path, message, None));
+                    }
+                    taken.clone_from(&path);
                     if !cut(&mut value, &path) {
                         return Err(Invalid(problems));
                     }
@@ -270,10 +276,18 @@ fn read(value: &serde_json::Value) -> Read {
     let read = Policy::deserialize(serde_ignored::Deserializer::new(tracked, &mut note));
     let path = track.path();
     let read = read.map_err(|error| {
-        let path = path.iter().map(ToString::to_string).filter(|key| key != "?").collect();
+        // A position in a list comes in brackets.
+        let key = |key: &serde_path_to_error::Segment| key.to_string().trim_matches(['[', ']']).to_owned();
+        let path = path.iter().map(key).filter(|key| key != "?").collect();
         (path, error.to_string())
     });
     (read, unknown)
+}
+
+/// The field that a message of serde's misses.
+fn missing(message: &str) -> String {
+    let name = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    name.unwrap_or_default().to_owned()
 }
 
 /// Takes the value at `path` out, so that the next problem can be found.

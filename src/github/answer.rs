@@ -68,18 +68,3 @@ pub(super) fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
 pub(super) fn date_of(headers: &HeaderMap) -> Option<Timestamp> {
     rfc2822::DateTimeParser::new().parse_timestamp(headers.get(DATE)?.as_bytes()).ok()
 }
-
-/// The permission of a workflow's token that a path takes.
-pub(super) fn permission_for(path: &str) -> &'static str {
-    if path.starts_with("contents") {
-        "contents: read"
-    } else if path.starts_with("pulls") {
-        "pull-requests: read"
-    } else if path.contains("/check-runs") {
-        "checks: read"
-    } else if path.contains("/status") {
-        "statuses: read"
-    } else {
-        "actions: read"
-    }
-}

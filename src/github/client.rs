@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LINK};
+use http::header::{ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LINK};
 use http::{Method, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Limited};
@@ -17,8 +17,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 pub(super) use super::answer::refused;
-use super::answer::{REMAINING, RESET, date_of, number, permission_for};
-use super::error::{ApiError, Retry};
+use super::answer::{REMAINING, RESET, date_of, number};
+use super::error::{ApiError, Retry, permission_for};
 use super::pace::Budget;
 
 /// How long a connection, and a whole answer, may take.
@@ -28,12 +28,9 @@ pub(super) const ANSWER: Duration = Duration::from_secs(20);
 const LARGEST: usize = 32 * 1024 * 1024;
 /// How often a patient client asks, and the first pause between two tries.
 const TRIES: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest that a patient client waits because GitHub asks it to.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// The media type of a file as it is.
-const RAW: HeaderValue = HeaderValue::from_static("application/vnd.github.raw+json");
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// A repository, as OWNER/NAME.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,15 +195,6 @@ impl Client {
         Ok(())
     }
 
-    /// Reads a file of the repository at a commit
-    /// (`GET /repos/{owner}/{repo}/contents/{path}`), as text.
-    pub(super) async fn get_file(&mut self, path: &str) -> Result<String, ApiError> {
-        let headers = HeaderMap::from_iter([(ACCEPT, RAW)]);
-        let answer = self.send(path, headers).await?;
-        String::from_utf8(answer.body.into())
-            .map_err(|error| ApiError::Malformed { path: path.to_owned(), message: error.to_string() })
-    }
-
     /// Asks for `path` of the repository; conditionally where `conditional` and the
     /// last answer had an ETag.
     pub(super) async fn ask(&mut self, path: &str, conditional: bool) -> Result<Answer, ApiError> {
@@ -237,7 +225,7 @@ impl Client {
         Ok(response)
     }
 
-    async fn send(&mut self, path: &str, headers: HeaderMap) -> Result<Answer, ApiError> {
+    pub(super) async fn send(&mut self, path: &str, headers: HeaderMap) -> Result<Answer, ApiError> {
         let response = self.exchange(path, headers).await?;
         let date = date_of(response.headers());
         if response.status() == StatusCode::NOT_MODIFIED
@@ -269,6 +257,16 @@ impl Client {
         body: &(impl serde::Serialize + Sync),
     ) -> Result<T, ApiError> {
         self.write(Method::POST, path, permission, body).await
+    }
+
+    /// The same for what is there already (`PATCH`).
+    pub(super) async fn patch<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        permission: &'static str,
+        body: &(impl serde::Serialize + Sync),
+    ) -> Result<T, ApiError> {
+        self.write(Method::PATCH, path, permission, body).await
     }
 
     /// The same with another method. An answer without a body is `null`.

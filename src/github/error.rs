@@ -131,3 +131,18 @@ impl ApiError {
         }
     }
 }
+
+/// The permission of a workflow's token that a path takes.
+pub(super) fn permission_for(path: &str) -> &'static str {
+    if path.starts_with("contents") || path.starts_with("compare") {
+        "contents: read"
+    } else if path.starts_with("pulls") || path.starts_with("issues") {
+        "pull-requests: read"
+    } else if path.contains("/check-runs") {
+        "checks: read"
+    } else if path.contains("/status") {
+        "statuses: read"
+    } else {
+        "actions: read"
+    }
+}

@@ -1,6 +1,8 @@
 //! Finding things: the run behind a commit or a pull request, the state of the
 //! check, a policy file at a commit. Each asks again where that may help.
 
+use http::HeaderMap;
+use http::header::{ACCEPT, HeaderValue};
 use jiff::Timestamp;
 
 use super::client::{Answer, Client, read, segment};
@@ -10,6 +12,8 @@ use super::pace::Toll;
 use crate::race::dispatched::Origin;
 use crate::race::settle::{AttemptId, Posted};
 
+/// The media type of a file as it is.
+const RAW: HeaderValue = HeaderValue::from_static("application/vnd.github.raw+json");
 /// A pull request, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PullRequest {
@@ -210,6 +214,15 @@ impl Client {
             Err(ApiError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Reads a file of the repository at a commit
+    /// (`GET /repos/{owner}/{repo}/contents/{path}`), as text.
+    async fn get_file(&mut self, path: &str) -> Result<String, ApiError> {
+        let headers = HeaderMap::from_iter([(ACCEPT, RAW)]);
+        let answer = self.send(path, headers).await?;
+        String::from_utf8(answer.body.into())
+            .map_err(|error| ApiError::Malformed { path: path.to_owned(), message: error.to_string() })
     }
 
     /// A file at a commit (`GET /repos/{owner}/{repo}/contents/{path}`), `None` where

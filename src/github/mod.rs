@@ -8,7 +8,9 @@
 
 mod answer;
 mod artifact;
+mod change;
 mod client;
+mod comment;
 mod error;
 mod event;
 mod jobs;
@@ -23,7 +25,9 @@ mod setup_model;
 mod write;
 
 pub use artifact::Artifact;
+pub use change::{Comparison, LISTED_BY_COMPARISON, ListedFile, PullChange};
 pub use client::{Client, Connection, Repository};
+pub use comment::Comment;
 pub use error::{ApiError, Retry};
 pub use event::{Event, EventError, is_sha};
 pub use jobs::Notice;

@@ -333,6 +333,18 @@ pub(super) struct Pull {
     pub(super) state: String,
     pub(super) head: PullRef,
     pub(super) base: PullRef,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) labels: Vec<Label>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) author_association: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) changed_files: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Label {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) name: String,
 }
 
 #[derive(Debug, Deserialize)]

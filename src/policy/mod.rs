@@ -2,8 +2,10 @@
 //! given values and returns values or problems; files are read by `config`.
 
 mod check;
+mod criteria;
 mod deployment;
 pub mod duration;
+pub mod globs;
 mod monitoring;
 mod monitoring_check;
 mod race;
@@ -11,7 +13,8 @@ mod stall;
 mod watching;
 pub mod words;
 
-pub use check::{Problem, Severity, check};
+pub use check::{OWN_RULES, Problem, Severity, check};
+pub use criteria::{Association, Criteria, CriteriaRule, Need};
 pub use deployment::{AfterUndo, Collect, Deploy, Host, Jump, Ready, ReadyWhen, Source, Step, Upload, Work};
 pub use monitoring::{Expect, Monitor, Node, Quorum};
 pub use race::{BothApproved, Branch, OnBranchFailure, Polling, Proof, Rules, Selection};
@@ -20,7 +23,7 @@ pub use watching::{Watch, WatchRule};
 
 use serde::{Deserialize, Serialize};
 
-/// The whole policy: `race.toml` and `testnet.toml` together.
+/// The whole policy: `race.toml`, `testnet.toml` and `criteria.toml` together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Policy {
@@ -40,6 +43,8 @@ pub struct Policy {
     pub deploy: Option<Deploy>,
     /// How the testnet is watched, where the policy says so.
     pub monitor: Option<Monitor>,
+    /// Which changes need a testnet, where the policy says so.
+    pub criteria: Option<Criteria>,
 }
 
 impl Default for Policy {
@@ -55,6 +60,7 @@ impl Default for Policy {
             polling: Polling::default(),
             deploy: None,
             monitor: None,
+            criteria: None,
         }
     }
 }
@@ -64,15 +70,20 @@ impl Policy {
     /// suggestions for mistyped keys and tests are made from.
     #[must_use]
     pub fn example() -> Self {
-        let mut example =
-            Self { deploy: Some(Deploy::example()), monitor: Some(Monitor::example()), ..Self::default() };
+        let mut example = Self {
+            deploy: Some(Deploy::example()),
+            monitor: Some(Monitor::example()),
+            criteria: Some(Criteria::example()),
+            ..Self::default()
+        };
         example.polling.deadline = Some(std::time::Duration::from_mins(340));
         example
     }
 }
 
 /// Which top-level keys belong to which policy file.
-pub const FILES: [(&str, &[&str]); 2] = [
+pub const FILES: [(&str, &[&str]); 3] = [
     ("race.toml", &["check", "selection", "branch", "rules", "polling"]),
     ("testnet.toml", &["deploy", "monitor"]),
+    ("criteria.toml", &["criteria"]),
 ];

@@ -107,7 +107,8 @@ pub struct Node {
     /// How the node is called in logs and verdicts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// WebSocket URL, for example `ws://127.0.0.1:9944`.
+    /// URL of its RPC port, for example `ws://127.0.0.1:9944`: `ws` and `wss` are
+    /// followed, `http` and `https` are polled.
     pub url: String,
     /// The host, by its name in `[deploy]`, through which the node is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]

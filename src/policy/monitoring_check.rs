@@ -146,15 +146,17 @@ fn one_node(
     deploy: Option<&Deploy>,
     problems: &mut Vec<Problem>,
 ) {
-    if !node.url.starts_with("ws://") && !node.url.starts_with("wss://") {
+    let Some(address) = address(&node.url) else {
         problems.push(error(
             format!("monitor.node.{position}.url"),
-            "this is no WebSocket URL",
-            "write for example `ws://127.0.0.1:9944`",
+            "this is no URL of a node",
+            "write for example `ws://127.0.0.1:9944`; `http://` where no WebSocket can be had",
         ));
-    }
+        return;
+    };
     // Behind two hosts the same loopback address is two nodes.
-    if earlier.iter().any(|earlier| earlier.url == node.url && earlier.via_ssh == node.via_ssh) {
+    let the_same = |one: &Node| one.via_ssh == node.via_ssh && self::address(&one.url) == Some(address);
+    if earlier.iter().any(the_same) {
         problems.push(error(
             format!("monitor.node.{position}.url"),
             "this node is listed twice, and would have two votes",
@@ -244,6 +246,16 @@ fn one_watch(position: usize, watch: &Watch, earlier: &[Watch], problems: &mut V
     let label = watch.label();
     if earlier.iter().any(|earlier| earlier.label() == label && earlier.rule == watch.rule) {
         problems.push(error(at("name"), format!("two rules are called `{label}`"), "name them apart"));
+    }
+}
+
+/// A node's address without what carries its answers, and whether TLS does.
+fn address(url: &str) -> Option<(bool, &str)> {
+    let (scheme, address) = url.split_once("://").filter(|(_, address)| !address.is_empty())?;
+    match scheme {
+        "ws" | "http" => Some((false, address)),
+        "wss" | "https" => Some((true, address)),
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 //! go to stdout, the log to stderr; nothing else in the product writes there.
 
 pub mod actions;
+pub mod advice;
 mod inert;
 mod output;
 mod style;

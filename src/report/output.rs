@@ -72,6 +72,13 @@ impl Output {
         }
     }
 
+    /// Has Actions mask a value in all that follows.
+    pub fn mask(&self, value: &str) {
+        if self.style.actions {
+            self.command(&actions::mask(value));
+        }
+    }
+
     /// Lines of the log under a title; in Actions a group that is folded away. Lines
     /// may hold untrusted text. It is written at once, so that no other line gets into
     /// the group and nothing can end us within it.

@@ -97,6 +97,8 @@ impl Running<'_> {
         let (quiet, limit_told) = (rounded(clock.quiet), rounded(*limit));
         let when = match limit.checked_sub(clock.quiet).filter(|left| !left.is_zero()) {
             Some(left) => format!("in {}", rounded(left)),
+            // Nobody has to confirm that nobody answers.
+            None if then.starts_with("unmeasured") => "now".to_owned(),
             None => "as soon as a quorum confirms it".to_owned(),
         };
         format!("{quiet} of {limit_told}; {then} {when}")

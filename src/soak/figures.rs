@@ -75,7 +75,8 @@ impl Figures {
             }
         };
         let (from, to) = parts.next()?.split_once(" to ")?;
-        let nodes = parts.next()?.strip_suffix(" nodes")?;
+        let nodes = parts.next()?;
+        let nodes = nodes.strip_suffix(" nodes").or_else(|| nodes.strip_suffix(" node"))?;
         let median = match parts.next()? {
             "no median" => None,
             median => {
@@ -107,7 +108,8 @@ impl fmt::Display for Figures {
             Some((first, last)) => write!(formatter, "{first}..{last}, ")?,
             None => formatter.write_str("no baseline, ")?,
         }
-        write!(formatter, "{from} to {to}, {nodes} nodes, ")?;
+        let noun = if *nodes == 1 { "node" } else { "nodes" };
+        write!(formatter, "{from} to {to}, {nodes} {noun}, ")?;
         match self.median {
             Some(median) => write!(formatter, "median {:.3} s", median.as_secs_f64()),
             None => formatter.write_str("no median"),

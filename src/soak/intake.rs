@@ -146,7 +146,7 @@ impl State {
     fn rebase(&mut self, terms: &Terms, head: &Head, at: Timestamp) {
         if self.baseline.is_some() {
             self.begin(terms, head, at);
-            self.session = self.session.min(head.session);
+            self.enter(self.session.min(head.session));
         }
     }
 

@@ -150,11 +150,7 @@ impl State {
     /// session that one of them shows. A quorum has still to reach it.
     fn prepare(&mut self, terms: &Terms, quorum: usize, at: Timestamp) -> End {
         let ready = self.nodes.iter().filter(|node| node.votes);
-        let known: Vec<&Identity> = ready.clone().filter_map(|node| node.identity.as_ref()).collect();
-        let agreed = known
-            .iter()
-            .copied()
-            .max_by_key(|identity| known.iter().filter(|other| other.runs_the_same(identity)).count());
+        let agreed = most_agreed(ready.clone().filter_map(|node| node.identity.as_ref()));
         let agrees = |node: &&Node| match (&node.identity, agreed) {
             (Some(identity), Some(agreed)) => identity.runs_the_same(agreed),
             _ => true,
@@ -213,10 +209,10 @@ impl State {
     /// Whether a quorum is below what a quorum, and itself, had. A node that was never
     /// higher is behind, and not back.
     pub(super) fn is_rewound(&self, terms: &Terms) -> bool {
-        if !self.nodes.iter().any(|node| node.votes && node.went_back()) {
+        let quorum = terms.monitor.quorum_size();
+        if self.back == 0 || self.back < quorum {
             return false;
         }
-        let quorum = terms.monitor.quorum_size();
         let is_below = |head: &Head| head.number < self.reached || head.session < self.session;
         let voting = self.nodes.iter().filter(|node| node.votes);
         let back =
@@ -234,19 +230,16 @@ impl State {
 
     /// Records the session that a quorum has reached, where it is a new one.
     fn record(&mut self, terms: &Terms, quorum: usize) {
-        if self.furthest <= self.session {
+        if self.furthest <= self.session || self.ahead < quorum {
             return;
         }
-        let heads = self.nodes.iter().filter(|node| node.votes).filter_map(|node| node.head);
-        let mut ahead: Vec<(u32, u64)> = heads
-            .filter(|head| head.session > self.session)
-            .map(|head| (head.session, head.number))
-            .collect();
+        let heads = self.nodes.iter().filter(|node| node.is_ahead).filter_map(|node| node.head);
+        let mut ahead: Vec<(u32, u64)> = heads.map(|head| (head.session, head.number)).collect();
         let Some(place) = ahead.len().checked_sub(quorum) else { return };
         let (session, number) = *ahead.select_nth_unstable(place).1;
         // What passes after the target is no part of the soak.
         let goal = self.counts_from(terms).map(|from| from.saturating_add(terms.monitor.target_sessions));
-        self.session = goal.map_or(session, |goal| session.min(goal));
+        self.enter(goal.map_or(session, |goal| session.min(goal)));
         self.reached = self.reached.max(number);
         self.clocks.behind.strike();
         self.limit = terms.monitor.no_session();
@@ -293,15 +286,17 @@ impl State {
             let since = |node: &&Node| node.votes && told(node).is_some_and(|told| told >= overdue);
             Some(self.nodes.iter().filter(since).count()).filter(|answering| *answering >= quorum)
         };
-        let best = self.nodes.iter().filter(|node| node.votes).filter_map(|node| node.best);
-        let best = best.map(|best| best.number).max();
+        let best = || {
+            let best = self.nodes.iter().filter(|node| node.votes).filter_map(|node| node.best);
+            best.map(|best| best.number).max()
+        };
         let stall = &terms.monitor.stall;
         let reason = if let Some(answering) = confirmed(&self.clocks.block, |node| node.best_at) {
-            Reason::NoBlock { number: best.unwrap_or_default(), limit: stall.no_block, answering }
+            Reason::NoBlock { number: best().unwrap_or_default(), limit: stall.no_block, answering }
         } else if let Some(answering) = confirmed(&self.clocks.finality, |node| node.head_at) {
             let heads = self.nodes.iter().filter(|node| node.votes).filter_map(|node| node.head);
             let number = heads.map(|head| head.number).max().unwrap_or_default();
-            Reason::NoFinality { number, best, limit: stall.no_finality, answering }
+            Reason::NoFinality { number, best: best(), limit: stall.no_finality, answering }
         } else if let Some(answering) = confirmed(&self.clocks.session, |node| node.head_at) {
             let (session, counted, limit) = (self.furthest, self.counted(terms), self.limit);
             Reason::NoSession { session, limit, counted, answering }
@@ -312,6 +307,25 @@ impl State {
         };
         Some((Verdict::Failed, reason))
     }
+}
+
+/// What most nodes run, the last of them where several are even.
+fn most_agreed<'n>(known: impl Iterator<Item = &'n Identity>) -> Option<&'n Identity> {
+    // Many nodes run few different things: those are compared, not the nodes. Of each
+    // its last node, that one's place, and how many nodes there are.
+    let mut kinds: Vec<(&Identity, usize, usize)> = Vec::new();
+    for (place, identity) in known.enumerate() {
+        let is_one = |kind: &Identity| kind.runs_the_same(identity) && kind.code_hash == identity.code_hash;
+        match kinds.iter_mut().find(|(kind, ..)| is_one(kind)) {
+            Some(kind) => *kind = (identity, place, kind.2 + 1),
+            None => kinds.push((identity, place, 1)),
+        }
+    }
+    let agreeing = |identity: &Identity| -> usize {
+        kinds.iter().filter(|(kind, ..)| kind.runs_the_same(identity)).map(|(.., count)| count).sum()
+    };
+    let most = kinds.iter().max_by_key(|(kind, place, _)| (agreeing(kind), *place));
+    most.map(|(identity, ..)| *identity)
 }
 
 fn describe(identity: &Identity) -> String {

@@ -31,6 +31,10 @@ pub(super) struct Node {
     /// It answers, and it counts towards the quorum: kept by `State::refresh`.
     pub(super) answers: bool,
     pub(super) votes: bool,
+    /// It counts, and is below what it has had; it counts, and is in a session that no
+    /// quorum has reached: kept there as well.
+    pub(super) is_back: bool,
+    pub(super) is_ahead: bool,
 }
 
 impl Node {
@@ -60,6 +64,11 @@ impl Node {
             (Some(head), Some((number, session))) => head.number < number || head.session < session,
             _ => false,
         }
+    }
+
+    /// Whether its finalized head is in a later session.
+    pub(super) fn is_beyond(&self, session: u32) -> bool {
+        self.head.is_some_and(|head| head.session > session)
     }
 
     /// Takes a finalized head, and tells whether height and session are new for it.

@@ -50,8 +50,9 @@ impl Identity {
     /// Whether both run the same client and the same runtime.
     #[must_use]
     pub fn runs_the_same(&self, other: &Self) -> bool {
-        let known = |a: &Self| (a.version.clone(), a.spec_name.clone(), a.spec_version);
-        known(self) == known(other)
+        self.version == other.version
+            && self.spec_name == other.spec_name
+            && self.spec_version == other.spec_version
             && (self.code_hash == other.code_hash || self.code_hash.is_none() || other.code_hash.is_none())
     }
 }

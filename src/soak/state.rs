@@ -101,11 +101,14 @@ pub struct State {
     /// Legs before this one.
     pub(super) legs: Vec<Leg>,
     pub(super) ended: Option<(Verdict, Reason)>,
-    /// How many nodes answer, have a vote, do not fit; and when that may change
-    /// though nothing is heard.
+    /// How many nodes answer, have a vote, do not fit, are below what they had, are in
+    /// a session that no quorum has reached; and when that may change though nothing is
+    /// heard. Counted along, so that an observation costs the same with many nodes.
     pub(super) answering: usize,
     pub(super) voting: usize,
     pub(super) misfits: usize,
+    pub(super) back: usize,
+    pub(super) ahead: usize,
     fresh_until: Duration,
     began: Option<Timestamp>,
 }
@@ -139,6 +142,8 @@ impl State {
             answering: 0,
             voting: 0,
             misfits: 0,
+            back: 0,
+            ahead: 0,
             fresh_until: Duration::ZERO,
             began: None,
         }
@@ -215,11 +220,15 @@ impl State {
     /// Counts all nodes anew: those that have not been heard for too long fall silent.
     pub(super) fn recount(&mut self) {
         let now = self.pulse.now();
-        (self.answering, self.voting, self.misfits) = (0, 0, 0);
+        (self.answering, self.voting, self.misfits, self.back, self.ahead) = (0, 0, 0, 0, 0);
         self.fresh_until = now.saturating_add(ANSWER_LIMIT);
         for node in &mut self.nodes {
             node.answers = node.answers_at(now);
             node.votes = node.votes_at(now);
+            node.is_back = node.votes && node.went_back();
+            node.is_ahead = node.votes && node.is_beyond(self.session);
+            self.back += usize::from(node.is_back);
+            self.ahead += usize::from(node.is_ahead);
             self.answering += usize::from(node.answers);
             self.voting += usize::from(node.votes);
             self.misfits += usize::from(!node.fits && node.identity.is_some());
@@ -237,9 +246,24 @@ impl State {
         let now = self.pulse.now();
         let Some(node) = self.nodes.get_mut(index) else { return };
         let (answers, votes) = (node.answers_at(now), node.votes_at(now));
-        self.answering = self.answering + usize::from(answers) - usize::from(node.answers);
-        self.voting = self.voting + usize::from(votes) - usize::from(node.votes);
-        (node.answers, node.votes) = (answers, votes);
+        let (is_back, is_ahead) = (votes && node.went_back(), votes && node.is_beyond(self.session));
+        let moved =
+            |count: usize, before: bool, after: bool| count + usize::from(after) - usize::from(before);
+        self.answering = moved(self.answering, node.answers, answers);
+        self.voting = moved(self.voting, node.votes, votes);
+        self.back = moved(self.back, node.is_back, is_back);
+        self.ahead = moved(self.ahead, node.is_ahead, is_ahead);
+        (node.answers, node.votes, node.is_back, node.is_ahead) = (answers, votes, is_back, is_ahead);
+    }
+
+    /// Goes to another session, and counts anew who is beyond it.
+    pub(super) fn enter(&mut self, session: u32) {
+        self.session = session;
+        self.ahead = 0;
+        for node in &mut self.nodes {
+            node.is_ahead = node.votes && node.is_beyond(session);
+            self.ahead += usize::from(node.is_ahead);
+        }
     }
 
     /// The highest finalized block that a quorum has now. Once a second is enough,

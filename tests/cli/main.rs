@@ -6,6 +6,8 @@
 #[path = "../support/openapi.rs"]
 mod openapi;
 
+mod advise;
+mod advise_local;
 mod alike;
 mod choose;
 mod dispatched;
@@ -16,6 +18,7 @@ mod inspect;
 mod policy;
 mod reruns;
 mod scene;
+mod selection;
 mod settle;
 mod settle_at_once;
 mod trouble;

@@ -102,3 +102,27 @@ fn the_tables_of_a_deployment_are_as_strict_as_the_rest() {
         assert!(ended.stdout.contains(line), "{line}\n{}", ended.stdout);
     }
 }
+
+#[test]
+fn keys_of_the_criteria_are_held_to_their_names_and_values() {
+    let scene = Scene::new();
+    scene.write(
+        "policies/criteria.toml",
+        "[criteria]\nharmles = []\n[[criteria.rule]]\nname = \"a\"\nadvice = \"required\"\npath = [\"a\"]\n\
+         paths = [\"/b\"]\n[[criteria.rule]]\nname = \"b\"\nadvice = \"must\"\n",
+    );
+    let ended = start(scene.race(&["policy", "check", "--policies", "policies"])).end();
+    assert_eq!(ended.code, 2);
+    for line in [
+        "policies/criteria.toml:2: error: `criteria.harmles`: unknown key\n  help: did you mean `harmless`?",
+        "policies/criteria.toml:6: error: `criteria.rule.0.path`: unknown key\n  help: did you mean `paths`?",
+        "policies/criteria.toml:7: error: `criteria.rule.0.paths.0`: paths begin at the root of the repository",
+        "policies/criteria.toml:10: error: `criteria.rule.1.advice`: unknown variant `must`",
+    ] {
+        assert!(ended.stdout.contains(line), "{line}\n{}", ended.stdout);
+    }
+    assert!(ended.stdout.ends_with(": 4 problems\n"), "{}", ended.stdout);
+    scene.write("policies/race.toml", "[criteria]\nunmatched = \"required\"\n");
+    let ended = start(scene.race(&["policy", "check", "--policies", "policies"])).end();
+    assert!(ended.stdout.contains("move it to criteria.toml"), "{}", ended.stdout);
+}

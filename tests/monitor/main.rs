@@ -9,6 +9,7 @@ mod clocks;
 mod failures;
 mod faults;
 mod lease;
+mod modern;
 mod race;
 mod reach;
 mod recorded;
@@ -20,3 +21,4 @@ mod seeing;
 #[path = "../sshd/mod.rs"]
 mod sshd;
 mod support;
+mod transport;

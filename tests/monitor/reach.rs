@@ -75,7 +75,7 @@ async fn credentials_go_to_the_node_and_nowhere_else() {
         "[[monitor.node]]\nurl = \"ws://user:p%40ss@127.0.0.1:{port}/ws/v1\"\nheader_env = \"RPC_HEADER\"\n"
     );
     std::fs::write(&file, format!("{before}{node}")).unwrap();
-    command.env("RPC_HEADER", "X-Api-Key: hidden-token");
+    command.env("RPC_HEADER", "X-Api-Key: Bearer hidden-token").env("GITHUB_ACTIONS", "true");
     let node = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut head = vec![0; 4096];
@@ -89,9 +89,15 @@ async fn credentials_go_to_the_node_and_nowhere_else() {
     assert!(head.starts_with("get /ws/v1 http/1.1\r\n"), "{head}");
     // Base64 of `user:p@ss`.
     assert!(head.contains("authorization: basic dxnlcjpwqhnz\r\n"), "{head}");
-    assert!(head.contains("x-api-key: hidden-token\r\n"), "{head}");
+    assert!(head.contains("x-api-key: bearer hidden-token\r\n"), "{head}");
     let soak = soak_json(directory.path()).to_string();
-    for place in [&text, &soak] {
+    let (masks, rest): (Vec<&str>, Vec<&str>) =
+        text.lines().partition(|line| line.starts_with("::add-mask::"));
+    assert_eq!(
+        masks,
+        ["p@ss", "Bearer hidden-token", "hidden-token"].map(|mask| format!("::add-mask::{mask}"))
+    );
+    for place in [&rest.join("\n"), &soak] {
         assert!(!place.contains("p%40ss") && !place.contains("p@ss") && !place.contains("hidden"), "{place}");
     }
 }

@@ -240,6 +240,6 @@ async fn a_node_with_too_many_connections_is_told_as_such() {
     let directory = tempfile::tempdir().unwrap();
     let command = of_urls(directory.path(), [url].into_iter(), "unmeasured_after = \"500ms\"\n");
     let text = code(&ended(command).await, 21);
-    let expected = "refused with HTTP status 429: it has too many connections (--rpc-max-connections)";
+    let expected = "refused with HTTP status 429: too many connections (--rpc-max-connections) or requests";
     assert!(text.contains(expected), "{text}");
 }

@@ -22,11 +22,15 @@ pub(super) fn endpoints(
 
 fn endpoint(context: &Context, node: &Node, deploy: Option<&Deploy>) -> Result<Endpoint, Failure> {
     let mut endpoint = Endpoint::at(node.url.clone());
+    if let Some(password) = endpoint.password() {
+        context.output.mask(&password);
+    }
     if let Some(name) = &node.header_env {
         let header = context.runner.secret(name).ok_or_else(|| {
             Failure::new(Exit::Refused, format!("there is no header in the variable {name}"))
                 .help("the policy names it as header_env: give it `Name: value`")
         })?;
+        mask(context, header.expose());
         endpoint = endpoint
             .with_header(header.expose())
             .map_err(|error| Failure::caused(Exit::Refused, &format!("the variable {name}"), &error))?;
@@ -39,6 +43,15 @@ fn endpoint(context: &Context, node: &Node, deploy: Option<&Deploy>) -> Result<E
     let port = port.ok_or_else(|| Failure::new(Exit::Invalid, "a node's URL names no port"))?;
     let setting = Setting::of(context, deploy)?;
     Ok(endpoint.through(tunnel(host.clone(), deploy.clone(), setting, port)))
+}
+
+/// Has Actions mask a header's value, and the token at its end.
+fn mask(context: &Context, header: &str) {
+    let value = header.split_once(':').map_or(header, |(_, value)| value.trim());
+    context.output.mask(value);
+    if let Some((_, token)) = value.rsplit_once(' ') {
+        context.output.mask(token);
+    }
 }
 
 /// A tunnel through a host. Whoever asks for it again has lost it, so it is made anew:

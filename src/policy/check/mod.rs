@@ -1,10 +1,13 @@
 //! What must hold between the values of a policy.
 
+mod criteria;
 mod deployment;
 mod hosts;
 mod steps;
 
 use std::time::Duration;
+
+pub use criteria::OWN_RULES;
 
 use super::monitoring_check::monitoring;
 use super::{Policy, Proof, Selection};
@@ -55,6 +58,9 @@ pub fn check(policy: &Policy) -> Vec<Problem> {
     }
     if let Some(monitor) = &policy.monitor {
         monitoring(monitor, policy.deploy.as_ref(), &mut problems);
+    }
+    if let Some(found) = &policy.criteria {
+        criteria::criteria(found, &mut problems);
     }
     problems
 }
@@ -133,6 +139,13 @@ fn branches(policy: &Policy, problems: &mut Vec<Problem>) {
             "selection",
             "every branch spares the testnet, so nothing can win where the criteria require one",
             "add the branch that deploys, without `spares_testnet`",
+        ));
+    }
+    if policy.selection != Selection::Manual && policy.criteria.is_none() {
+        problems.push(warning(
+            "selection",
+            "there are no criteria, so every change counts as one that requires a testnet",
+            "write policies/criteria.toml",
         ));
     }
     if !policy.rules.require_review {

@@ -14,7 +14,7 @@ fn found(break_it: Break) -> Vec<(Severity, String)> {
 
 #[test]
 fn every_rule_finds_what_it_is_for() {
-    let cases: [(Break, &str); 29] = [
+    let cases: [(Break, &str); 31] = [
         (|m| m.nodes.clear(), "monitor.node"),
         (|m| m.quorum = Quorum::Nodes(2), "monitor.quorum"),
         (|m| m.quorum = Quorum::Nodes(0), "monitor.quorum"),
@@ -41,11 +41,19 @@ fn every_rule_finds_what_it_is_for() {
         ),
         (|m| m.expect.runtime_code_hash = Some("0xab".to_owned()), "monitor.expect.runtime_code_hash"),
         (|m| m.expect.spec_name = Some(String::new()), "monitor.expect.spec_name"),
-        (|m| m.nodes[0].url = "http://x".to_owned(), "monitor.node.0.url"),
+        (|m| m.nodes[0].url = "ftp://x".to_owned(), "monitor.node.0.url"),
+        (|m| m.nodes[0].url = "http://".to_owned(), "monitor.node.0.url"),
         (|m| m.nodes[0].name = Some("a b".to_owned()), "monitor.node.0.name"),
         (|m| m.nodes[0].via_ssh = Some("nobody".to_owned()), "monitor.node.0.via_ssh"),
         (|m| m.nodes[0].header_env = Some("Authorization: x".to_owned()), "monitor.node.0.header_env"),
         (|m| m.nodes.push(m.nodes[0].clone()), "monitor.node.1.url"),
+        (
+            |m| {
+                let polled = m.nodes[0].url.replace("ws://", "http://");
+                m.nodes.push(Node { url: polled, name: None, ..m.nodes[0].clone() });
+            },
+            "monitor.node.1.url",
+        ),
         (|m| m.watches[0].grows_at_most = None, "monitor.watch.0.grows_at_most"),
         (|m| m.watches[0].key = Some("0xabc".to_owned()), "monitor.watch.0.key"),
         (|m| m.watches[0].consecutive = 0, "monitor.watch.0.consecutive"),
@@ -94,4 +102,13 @@ fn two_hosts_may_each_have_a_node_on_loopback() {
         ..monitor.nodes[0].clone()
     });
     assert_eq!(check(&policy), []);
+}
+
+#[test]
+fn a_node_may_be_followed_or_polled() {
+    for url in ["ws://n:9944", "wss://n/ws", "http://n:9933", "https://user:word@n/rpc"] {
+        let mut policy = Policy::example();
+        policy.monitor.as_mut().unwrap().nodes[0].url = url.to_owned();
+        assert_eq!(check(&policy), [], "{url}");
+    }
 }

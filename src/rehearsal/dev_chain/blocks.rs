@@ -1,11 +1,14 @@
 //! The dev chain's world: blocks, hashes, headers, sessions and storage. Every
 //! value follows from the block's number, so nothing is stored, however long the
-//! chain gets.
+//! chain gets, unless its hashes are to be real ones.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
 use super::faults::Course;
 use super::items::Moment;
+use super::made::{Content, Made};
 
 /// `Session::CurrentIndex`.
 const CURRENT_INDEX: &str = "0xcec5070d609dd3497f72bde07fc96ba072763800a36a99fdfc7c10f6415f6ee6";
@@ -29,6 +32,8 @@ pub(super) struct Blocks {
     pub(super) block_ms: u64,
     /// How it goes on.
     pub(super) course: Course,
+    /// The blocks with real hashes; without it hashes are noise.
+    pub(super) made: Option<Arc<Mutex<Made>>>,
 }
 
 impl Blocks {
@@ -38,8 +43,32 @@ impl Blocks {
         self.course.stall_after.map_or(session, |last| session.min(last))
     }
 
-    /// The hash of block `number`: noise of the seed, and the number at the end.
+    /// The hash of block `number`.
     pub(super) fn hash(&self, number: u32) -> String {
+        match &self.made {
+            Some(made) => self.real(made, number).0,
+            None => self.noise(number),
+        }
+    }
+
+    /// The real hash of block `number`, and the digest's items in its header.
+    fn real(&self, made: &Mutex<Made>, number: u32) -> (String, Vec<Vec<u8>>) {
+        let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.make(self.fork_from, number, |number| Content {
+            state_root: bytes(&self.salted(number, 1)),
+            extrinsics_root: bytes(&self.salted(number, 2)),
+            logs: self.logs(number),
+        });
+        let block = made.block(self.fork_from, number).cloned().unwrap_or_default();
+        (format!("0x{}", little_endian(&block.0)), block.1)
+    }
+
+    fn salted(&self, number: u32, salt: u64) -> String {
+        Self { seed: !self.seed.wrapping_add(salt), made: None, ..self.clone() }.noise(number)
+    }
+
+    /// Noise of the seed, and the number at the end.
+    fn noise(&self, number: u32) -> String {
         let forked = self.fork_from.is_some_and(|from| number >= from);
         let mut noise =
             fastrand::Rng::with_seed(self.seed ^ (u64::from(number) << 20) ^ u64::from(forked) << 60);
@@ -48,6 +77,11 @@ impl Blocks {
 
     /// The number of the block that has this hash, up to block `best`.
     pub(super) fn number_of(&self, hash: &str, best: u32) -> Option<u32> {
+        if let Some(made) = &self.made {
+            let _ = self.real(made, best);
+            let made = made.lock().unwrap_or_else(PoisonError::into_inner);
+            return made.number(self.fork_from, &bytes(hash)).filter(|number| *number <= best);
+        }
         let number = u32::from_str_radix(hash.get(58..66)?, 16).ok()?;
         (number <= best && self.hash(number) == hash).then_some(number)
     }
@@ -58,23 +92,32 @@ impl Blocks {
             Some(parent) => self.hash(parent),
             None => format!("0x{:064x}", 0),
         };
-        let noise = |salt| Self { seed: !self.seed.wrapping_add(salt), ..self.clone() }.hash(number);
-        let slot = self.time_ms(number) / self.block_ms;
-        let mut logs = vec![format!("0x0661757261{:02x}{}", 0x20, little_endian(&slot.to_le_bytes()))];
-        let begins = number > 0 && self.session(number) != self.session(number - 1);
-        if begins && self.course.rotation_logs {
-            logs.push(format!("0x0457444b47{:02x}{}", 0x10, little_endian(&number.to_le_bytes())));
-        }
-        if self.course.upgrade_at == Some(number) {
-            logs.push("0x08".to_owned());
-        }
+        let logs = match &self.made {
+            Some(made) => self.real(made, number).1,
+            None => self.logs(number),
+        };
+        let logs: Vec<String> = logs.iter().map(|log| format!("0x{}", little_endian(log))).collect();
         json!({
             "parentHash": parent,
             "number": if padded { format!("{number:#010x}") } else { format!("{number:#x}") },
-            "stateRoot": noise(1),
-            "extrinsicsRoot": noise(2),
+            "stateRoot": self.salted(number, 1),
+            "extrinsicsRoot": self.salted(number, 2),
             "digest": {"logs": logs},
         })
+    }
+
+    /// The digest's items of block `number`, each in SCALE.
+    fn logs(&self, number: u32) -> Vec<Vec<u8>> {
+        let slot = self.time_ms(number) / self.block_ms;
+        let mut logs = vec![[&b"\x06aura\x20"[..], &slot.to_le_bytes()].concat()];
+        let begins = number > 0 && self.session(number) != self.session(number - 1);
+        if begins && self.course.rotation_logs {
+            logs.push([&b"\x04WDKG\x10"[..], &number.to_le_bytes()].concat());
+        }
+        if self.course.upgrade_at == Some(number) {
+            logs.push(vec![8]);
+        }
+        logs
     }
 
     /// The value of storage item `key` after block `number`, `null` where the
@@ -132,13 +175,28 @@ fn little_endian(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The bytes of a hash.
+fn bytes(hash: &str) -> [u8; 32] {
+    let digits = hash.strip_prefix("0x").unwrap_or_default();
+    let byte = |place: usize| u8::from_str_radix(digits.get(2 * place..2 * place + 2)?, 16).ok();
+    std::array::from_fn(|place| byte(place).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn blocks() -> Blocks {
         let course = Course { stall_after: Some(3), ..Course::default() };
-        Blocks { seed: 7, fork_from: None, per_session: 4, genesis_ms: 1_000, block_ms: 10, course }
+        Blocks {
+            seed: 7,
+            fork_from: None,
+            per_session: 4,
+            genesis_ms: 1_000,
+            block_ms: 10,
+            course,
+            made: None,
+        }
     }
 
     #[test]
@@ -161,6 +219,20 @@ mod tests {
         assert_eq!(blocks.header(12, false)["parentHash"], json!(blocks.hash(11)));
         assert_eq!(blocks.header(12, false)["number"], json!("0xc"));
         assert_eq!(blocks.header(12, true)["number"], json!("0x0000000c"));
+    }
+
+    #[test]
+    fn real_hashes_lead_back_and_fork_as_well() {
+        let blocks = Blocks { made: Some(Arc::default()), ..blocks() };
+        let hashes: Vec<String> = (0..20).map(|number| blocks.hash(number)).collect();
+        for (number, hash) in (0..).zip(&hashes) {
+            assert_eq!(blocks.number_of(hash, 19), Some(number));
+        }
+        assert_eq!(blocks.number_of(&hashes[12], 11), None, "not yet a block");
+        assert_eq!(blocks.header(12, false)["parentHash"], json!(hashes[11]));
+        let forked = Blocks { fork_from: Some(12), ..blocks.clone() };
+        assert_eq!((forked.hash(11), forked.hash(12) == hashes[12]), (hashes[11].clone(), false));
+        assert_eq!((forked.number_of(&hashes[12], 19), blocks.number_of(&forked.hash(12), 19)), (None, None));
     }
 
     #[test]

@@ -5,12 +5,14 @@
 mod blocks;
 mod faults;
 mod items;
+mod made;
 mod rpc;
 mod server;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant as Moment};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -36,6 +38,8 @@ pub struct DevChainOptions {
     pub seed: u64,
     /// How many nodes it has.
     pub nodes: usize,
+    /// A block's hash is that of its header, as on nearly every chain; else it is noise.
+    pub real_hashes: bool,
 }
 
 impl Default for DevChainOptions {
@@ -47,6 +51,7 @@ impl Default for DevChainOptions {
             version: "0.1.0-00000000000".to_owned(),
             seed: fastrand::u64(..),
             nodes: 1,
+            real_hashes: false,
         }
     }
 }
@@ -66,6 +71,7 @@ pub struct DevChain {
     nodes: Vec<(SocketAddr, watch::Sender<Conduct>)>,
     world: watch::Sender<World>,
     sessions: watch::Receiver<u32>,
+    finalized: watch::Receiver<(u32, Moment)>,
     /// Dropped with the chain, which ends its tasks.
     _tasks: JoinSet<()>,
 }
@@ -86,9 +92,11 @@ impl DevChain {
             genesis_ms: u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default(),
             block_ms: u64::try_from(block_time.as_millis()).unwrap_or(u64::MAX),
             course: Course { stall_after: options.stall_after, ..Course::default() },
+            made: options.real_hashes.then(Arc::default),
         };
         let (world, seen) = watch::channel(World { blocks, best: 0, top: 0 });
         let (sessions_sender, sessions) = watch::channel(0);
+        let (finalized_sender, finalized) = watch::channel((0, Moment::now()));
         let mut tasks = JoinSet::new();
         let mut nodes = Vec::new();
         for _ in 0..options.nodes.max(1) {
@@ -99,8 +107,8 @@ impl DevChain {
             nodes.push((address, sender));
             tasks.spawn(server::run(listener, seen.clone(), conduct));
         }
-        tasks.spawn(run(world.clone(), block_time, sessions_sender));
-        Ok(Self { nodes, world, sessions, _tasks: tasks })
+        tasks.spawn(run(world.clone(), block_time, sessions_sender, finalized_sender));
+        Ok(Self { nodes, world, sessions, finalized, _tasks: tasks })
     }
 
     /// The first node's WebSocket URL.
@@ -134,6 +142,13 @@ impl DevChain {
         Some(world.blocks.session(block))
     }
 
+    /// The session index on the finalized chain as it goes, each with the moment just
+    /// before its first block was finalized.
+    #[must_use]
+    pub fn finalized(&self) -> watch::Receiver<(u32, Moment)> {
+        self.finalized.clone()
+    }
+
     /// Changes how the chain goes on; told its best block.
     pub fn change(&self, change: impl FnOnce(&mut Course, u32)) {
         self.world.send_modify(|world| change(&mut world.blocks.course, world.best));
@@ -156,11 +171,17 @@ impl DevChain {
 }
 
 /// Makes blocks until it is aborted.
-async fn run(world: watch::Sender<World>, block_time: Duration, sessions: watch::Sender<u32>) {
+async fn run(
+    world: watch::Sender<World>,
+    block_time: Duration,
+    sessions: watch::Sender<u32>,
+    finalized: watch::Sender<(u32, Moment)>,
+) {
     let mut ticks = interval_at(Instant::now() + block_time, block_time);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     loop {
         ticks.tick().await;
+        let moment = Moment::now();
         world.send_modify(|world| {
             let course = &world.blocks.course;
             if course.reorganizes && world.best % 7 == 3 && fastrand::bool() {
@@ -174,6 +195,7 @@ async fn run(world: watch::Sender<World>, block_time: Duration, sessions: watch:
             let world = world.borrow();
             world.blocks.session(world.blocks.finalized(world.top))
         };
+        finalized.send_if_modified(|current| std::mem::replace(current, (session, moment)).0 != session);
         sessions.send_if_modified(|current| std::mem::replace(current, session) != session);
     }
 }

@@ -153,8 +153,10 @@ fn needed_permission(request: &Request) -> Option<&'static str> {
         ["repos", _, _, "branches", .., "protection"] => Some("administration"),
         ["repos", _, _, "environments" | "rulesets", ..] if writes => Some("administration"),
         ["repos", _, _, "actions" | "environments", ..] => Some("actions"),
-        ["repos", _, _, "contents" | "codeowners", ..] => Some("contents"),
-        ["repos", _, _, "pulls", ..] | ["repos", _, _, "commits", .., "pulls"] => Some("pull_requests"),
+        ["repos", _, _, "contents" | "codeowners" | "compare", ..] => Some("contents"),
+        ["repos", _, _, "pulls" | "issues", ..] | ["repos", _, _, "commits", .., "pulls"] => {
+            Some("pull_requests")
+        }
         ["repos", _, _, "commits", .., "check-runs"] | ["repos", _, _, "check-runs", ..] => Some("checks"),
         ["repos", _, _, "commits", .., "status" | "statuses"] | ["repos", _, _, "statuses", _] => {
             Some("statuses")

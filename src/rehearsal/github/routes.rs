@@ -42,6 +42,8 @@ pub(super) fn route(world: &mut World, context: &Context<'_>, request: &Request)
                 ("POST", ["statuses", sha]) => set_status(world, context, request, sha),
                 ("PUT", ["environments", name]) => setup::protect(world, context, request, name),
                 (_, rest) if setup::is_about(rest) => setup::answer(world, context, request, rest),
+                ("POST", ["issues", number, "comments"]) => comment(world, context, request, number),
+                ("PATCH", ["issues", "comments", id]) => edit_comment(world, context, request, id),
                 ("GET", rest) => read(&Render::new(world, context.shared), context, request, rest),
                 _ => Err(Reply::not_found()),
             }
@@ -125,6 +127,22 @@ fn read(render: &Render<'_>, context: &Context<'_>, request: &Request, rest: &[&
         ["pulls", number] => {
             let pull = number.parse().ok().and_then(|number| world.pull_request(number));
             Ok(Reply::json(render.pull_request(pull.ok_or_else(Reply::not_found)?, true)))
+        }
+        ["pulls", number, "files"] => {
+            let pull = number.parse().ok().and_then(|number| world.pull_request(number));
+            let files = render.files_of(pull.ok_or_else(Reply::not_found)?);
+            Ok(bare_page(render, request, files))
+        }
+        ["compare", names] => {
+            let (base, head) = names.split_once("...").ok_or_else(Reply::not_found)?;
+            let find = |name| world.resolve(name).ok_or_else(Reply::not_found);
+            let first_page = request.parameter("page").is_none_or(|page| page == "1");
+            Ok(Reply::json(render.comparison(&find(base)?, &find(head)?, first_page)))
+        }
+        ["issues", number, "comments"] => {
+            let found = world.comments.iter().filter(|comment| comment.number.to_string() == *number);
+            let found = found.map(|comment| render.comment(comment)).collect();
+            Ok(bare_page(render, request, found))
         }
         ["contents", path @ ..] => contents(render, request, &path.join("/")),
         _ => Err(Reply::not_found()),
@@ -291,6 +309,42 @@ fn set_status(world: &mut World, context: &Context<'_>, request: &Request, sha: 
     let render = Render::new(world, context.shared);
     let status = world.statuses.iter().find(|status| status.id == id).ok_or_else(Reply::not_found)?;
     Ok(Reply { status: 201, ..Reply::json(render.full_status(status)) })
+}
+
+/// What the body of a comment says.
+#[derive(serde::Deserialize)]
+struct CommentRequest {
+    body: String,
+}
+
+/// The text of a comment: GitHub takes 65,536 characters.
+fn text_of(request: &Request) -> Result<String, Reply> {
+    let asked: CommentRequest =
+        serde_json::from_slice(&request.body).map_err(|_| Reply::error(422, "Invalid request."))?;
+    let legal = !asked.body.is_empty() && asked.body.chars().count() <= 65_536;
+    if legal { Ok(asked.body) } else { Err(Reply::error(422, "Validation Failed")) }
+}
+
+fn comment(world: &mut World, context: &Context<'_>, request: &Request, number: &str) -> Answer {
+    let text = text_of(request)?;
+    let number = number.parse().ok().filter(|number| world.pull_request(*number).is_some());
+    let login = context.token.login.clone();
+    let id = world.comment(number.ok_or_else(Reply::not_found)?, &login, &text, context.now);
+    shown(world, context, id, 201)
+}
+
+fn edit_comment(world: &mut World, context: &Context<'_>, request: &Request, id: &str) -> Answer {
+    let text = text_of(request)?;
+    let comment = world.comments.iter_mut().find(|comment| comment.id.to_string() == id);
+    let comment = comment.ok_or_else(Reply::not_found)?;
+    (comment.body, comment.updated_at) = (text, context.now);
+    let id = comment.id;
+    shown(world, context, id, 200)
+}
+
+fn shown(world: &World, context: &Context<'_>, id: u64, status: u16) -> Answer {
+    let comment = world.comments.iter().find(|comment| comment.id == id).ok_or_else(Reply::not_found)?;
+    Ok(Reply { status, ..Reply::json(Render::new(world, context.shared).comment(comment)) })
 }
 
 fn rate_limit(allowance: Allowance) -> Value {

@@ -6,6 +6,7 @@
 //! behaviour is not documented, the comment says so.
 
 mod artifact;
+pub(in crate::rehearsal) mod diff;
 mod environment;
 mod job;
 mod repository;
@@ -14,9 +15,10 @@ mod run;
 mod setup;
 
 pub use artifact::Artifact;
+pub use diff::FileChange;
 pub use environment::{Environment, Reviewer};
 pub use job::{Annotation, Conclusion, Job, Runner, Status, Step};
-pub use repository::{Commit, CommitStatus, NewStatus, PullRequest, Repository, StatusError, User};
+pub use repository::{Comment, Commit, CommitStatus, NewStatus, PullRequest, Repository, StatusError, User};
 pub use review::{PendingDeployment, Review, ReviewError, ReviewState};
 pub use run::Run;
 pub use setup::{Ruleset, Team};
@@ -54,6 +56,8 @@ pub struct World {
     pub rulesets: Vec<Ruleset>,
     /// Classic protection of git branches by name, as the API has it.
     pub protections: BTreeMap<String, serde_json::Value>,
+    /// Comments on pull requests, oldest first.
+    pub comments: Vec<Comment>,
     next_id: u64,
 }
 
@@ -85,6 +89,7 @@ impl World {
             teams: Vec::new(),
             rulesets: Vec::new(),
             protections: BTreeMap::new(),
+            comments: Vec::new(),
             next_id: 1000,
         };
         world.user(owner);

@@ -85,8 +85,29 @@ pub struct PullRequest {
     pub open: bool,
     /// Whether its head is in a fork, which its author owns.
     pub from_fork: bool,
+    /// Its labels.
+    pub labels: Vec<String>,
+    /// What its author is to the repository, in GitHub's word.
+    pub association: String,
     /// When it was opened.
     pub created_at: Timestamp,
+}
+
+/// A comment on a pull request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// GitHub's number for it.
+    pub id: u64,
+    /// The pull request.
+    pub number: u64,
+    /// Its text.
+    pub body: String,
+    /// Login of its author.
+    pub author: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When it was last given another text.
+    pub updated_at: Timestamp,
 }
 
 /// A commit status, as opposed to a check run.
@@ -192,6 +213,8 @@ impl World {
             merge_sha,
             open: true,
             from_fork: false,
+            labels: Vec::new(),
+            association: "CONTRIBUTOR".to_owned(),
             created_at: now,
         });
         number
@@ -215,6 +238,15 @@ impl World {
     #[must_use]
     pub fn pull_request(&self, number: u64) -> Option<&PullRequest> {
         self.pull_requests.iter().find(|pull| pull.number == number)
+    }
+
+    /// Writes a comment on a pull request and returns its number.
+    pub fn comment(&mut self, number: u64, author: &str, body: &str, now: Timestamp) -> u64 {
+        self.user(author);
+        let id = self.fresh_id();
+        let (author, body) = (author.to_owned(), body.to_owned());
+        self.comments.push(Comment { id, number, body, author, created_at: now, updated_at: now });
+        id
     }
 
     /// The commit that a SHA, the beginning of one, or a ref's name stands for.

@@ -167,6 +167,31 @@ proptest! {
         let shuffled = ending(&terms, baseline().chain(later(order)));
         prop_assert_eq!(straight.0 == Verdict::Passed, shuffled.0 == Verdict::Passed);
     }
+
+    /// What is counted along is what counting all nodes anew would give.
+    #[test]
+    fn what_is_counted_along_is_what_there_is(moves in moves(), target in 1..8_u32) {
+        let terms = terms(4, target);
+        let mut state = State::new(&terms);
+        for event in events(&moves) {
+            let _ = state.fold(&terms, event);
+            let voting = || state.nodes.iter().filter(|node| node.votes);
+            let back = voting().filter(|node| node.went_back()).count();
+            let ahead = voting().filter(|node| node.head.is_some_and(|head| head.session > state.session));
+            let misfits = state.nodes.iter().filter(|node| !node.fits && node.identity.is_some()).count();
+            let answering = state.nodes.iter().filter(|node| node.answers).count();
+            prop_assert_eq!(
+                [state.answering, state.voting, state.misfits, state.back, state.ahead],
+                [answering, voting().count(), misfits, back, ahead.count()]
+            );
+            let quorum = terms.monitor.quorum_size();
+            let below = |head: Head| head.number < state.reached || head.session < state.session;
+            let is_back = |node: &&super::super::node::Node| node.went_back() && node.head.is_some_and(below);
+            let there = voting().filter(|node| node.head.is_some_and(|head| !below(head))).count();
+            let rewound = voting().filter(is_back).count() >= quorum && there < quorum;
+            prop_assert_eq!(state.is_rewound(&terms), rewound);
+        }
+    }
 }
 
 /// Every trace of six steps of two nodes: what passes was shown by both, and what is

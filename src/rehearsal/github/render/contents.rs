@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::users::merge;
 use super::{Render, time};
 use crate::rehearsal::world::CommitStatus;
+use crate::rehearsal::world::diff::blob_of;
 
 impl Render<'_> {
     /// `content-file`.
@@ -16,7 +17,7 @@ impl Render<'_> {
         json!({
             "name": name,
             "path": path,
-            "sha": format!("{:040x}", content.len()),
+            "sha": blob_of(content),
             "size": content.len(),
             "url": url,
             "html_url": page,

@@ -2,6 +2,7 @@
 //! clients than ours can be tried against it.
 
 mod artifacts;
+mod changes;
 mod contents;
 mod environments;
 mod pulls;

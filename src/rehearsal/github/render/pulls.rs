@@ -35,7 +35,7 @@ impl Render<'_> {
             "title": pull.title,
             "user": self.user(&pull.author),
             "body": null,
-            "labels": [],
+            "labels": self.labels(pull),
             "milestone": null,
             "created_at": time(pull.created_at),
             "updated_at": time(pull.created_at),
@@ -58,13 +58,14 @@ impl Render<'_> {
                 "commits": link(&format!("{api}/commits")),
                 "statuses": link(&statuses),
             },
-            "author_association": "CONTRIBUTOR",
+            "author_association": pull.association,
             "auto_merge": null,
             "draft": false,
         });
         if !full {
             return simple;
         }
+        let changed = self.world.diff(&pull.base_sha, &pull.head_sha);
         let more = json!({
             "merged": false,
             "mergeable": true,
@@ -74,9 +75,9 @@ impl Render<'_> {
             "review_comments": 0,
             "maintainer_can_modify": false,
             "commits": 1,
-            "additions": 1,
-            "deletions": 0,
-            "changed_files": 1,
+            "additions": changed.iter().map(|file| file.additions).sum::<usize>(),
+            "deletions": changed.iter().map(|file| file.deletions).sum::<usize>(),
+            "changed_files": changed.len(),
         });
         merge(simple, more)
     }
