@@ -2,6 +2,7 @@
 //! they are.
 
 use super::{HOME, Looking, told};
+use crate::policy::Selection;
 use crate::race::stands_for;
 use crate::setup::code::{Code, Finding};
 use crate::setup::workflow_file::{Job, Permissions, Workflow};
@@ -55,6 +56,14 @@ impl Looking<'_> {
                     format!("no workflow on {} has a job `{gate}`", self.facts.repository.default_branch);
                 self.add(Code::GateMissing, name, what);
             }
+            let counts = &branch.job;
+            let comes = |job: &Job| stands_for(counts, &job.name);
+            let there = self.workflows.iter().any(|workflow| workflow.jobs.iter().any(comes));
+            if counts != gate && !there && !counts.contains(" / ") {
+                let what =
+                    format!("no workflow on {} has a job `{counts}`", self.facts.repository.default_branch);
+                self.add(Code::GateMissing, name, what);
+            }
             for (job, environment, uses) in jobs {
                 let wanted = &branch.environment;
                 let what = match environment {
@@ -86,6 +95,7 @@ impl Looking<'_> {
         for (workflow, job) in self.race_jobs() {
             let subject = told(workflow, job);
             permissions(workflow, job, &subject, &mut found);
+            self.advice(job, &subject, &mut found);
             let gate = self.policy.branches.iter().any(|branch| stands_for(&branch.gate, &job.name));
             if !gate
                 && !job.commands.is_empty()
@@ -118,6 +128,23 @@ impl Looking<'_> {
             }
         }
         self.found.extend(found);
+    }
+}
+
+impl Looking<'_> {
+    /// Where the criteria have a say, who decides reads both sides of the change.
+    fn advice(&self, job: &Job, subject: &str, found: &mut Vec<Finding>) {
+        let advised = self.policy.selection != Selection::Manual;
+        let decides = job.commands.iter().any(|words| {
+            let (wait, settle) = (words[0] == "wait", words[0] == "settle");
+            wait || settle && !words.iter().any(|word| word == "--open")
+        });
+        let unset = job.permissions == Permissions::Unset;
+        if advised && decides && !unset && !job.permissions.allow("contents", "read") {
+            let name = &job.name;
+            let what = format!("the job `{name}` takes the advice of the criteria without `contents: read`");
+            found.push(Finding::new(Code::PermissionMissing, subject, what).of("contents: read"));
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::{Code, Environment, Facts, File, Policy, Refs, Seen, add_workflow, at
 pub(super) type Break = fn(&mut Facts, &mut Policy);
 
 /// One way to break it for every code: (code, subject, what is broken).
-pub(super) const BREAKS: [(Code, &str, Break); 43] = [
+pub(super) const BREAKS: [(Code, &str, Break); 45] = [
     (Code::PoliciesMissing, "policies/race.toml", |facts, _| facts.policies = Seen::Absent),
     (Code::PoliciesMissing, "policies/race.toml", |facts, _| facts.policies = names(&["testnet.toml"])),
     (Code::HostKeysUnpinned, "validator-1", |_, policy| {
@@ -15,6 +15,7 @@ pub(super) const BREAKS: [(Code, &str, Break); 43] = [
         add_workflow(facts, "on: [\n# race wait")
     }),
     (Code::GateMissing, "null", |_, policy| policy.branches[1].gate = "nothing".to_owned()),
+    (Code::GateMissing, "testnet", |_, policy| policy.branches[0].job = "soaked".to_owned()),
     (Code::GateUnguarded, "testnet-deployer.yml: null", |facts, _| {
         edit(facts, "environment: \"null\"", "environment: null");
     }),
@@ -96,6 +97,9 @@ pub(super) const BREAKS: [(Code, &str, Break); 43] = [
             "{ actions: read, checks: read, pull-requests: read, statuses: read }\n    steps: [{",
             "{ checks: read, pull-requests: read, statuses: read }\n    steps: [{",
         );
+    }),
+    (Code::PermissionMissing, "testnet-deployer.yml: testnet-deployer", |_, policy| {
+        policy.selection = crate::policy::Selection::Guarded;
     }),
     (Code::PermissionsUnset, "testnet-deployer.yml: testnet-deployer", |facts, _| {
         edit(facts, "\npermissions: {}\n", "\n");
