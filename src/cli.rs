@@ -82,6 +82,8 @@ pub enum Command {
     Cleanup,
     /// Write the workflow and the policies that a repository needs
     Init(Init),
+    /// Say what is wrong with a repository's set-up, and mend it with --fix
+    Doctor(Doctor),
     /// Say by the criteria whether a change needs a testnet, and why
     Advise(Advise),
     /// Check or show the policy
@@ -295,6 +297,32 @@ pub enum RunnerKind {
     Hosted,
     /// Your own.
     SelfHosted,
+}
+
+/// `race doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The repository, as OWNER/NAME [default: GITHUB_REPOSITORY, else the git remote's]
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repo: Option<String>,
+    /// Yellow findings count as well (exit 5)
+    #[arg(long)]
+    pub strict: bool,
+    /// Show what would mend it, ask, and do it, with an administrator's token
+    /// (RACE_ADMIN_TOKEN, else GITHUB_TOKEN or GH_TOKEN)
+    #[arg(long)]
+    pub fix: bool,
+    /// With --fix: do not ask
+    #[arg(long, requires = "fix")]
+    pub yes: bool,
+    /// With --fix: who reviews where nobody does yet; up to six
+    #[arg(long = "reviewer", value_name = "LOGIN | team:SLUG", requires = "fix")]
+    pub reviewers: Vec<String>,
+    /// With --fix: the file with the value of a missing secret or variable of the
+    /// gates, or of the ENVIRONMENT named; `-` is standard input [default: for the
+    /// gates the environment variable of that name]
+    #[arg(long = "value", value_name = "[ENVIRONMENT/]NAME=FILE", requires = "fix")]
+    pub values: Vec<String>,
 }
 
 /// `race advise`.

@@ -13,7 +13,7 @@
 //! | [`soak`] | observations -> verdict: did the testnet hold? | nothing (pure) |
 //! | [`criteria`] | changed files -> does this change need a testnet? | nothing (pure) |
 //! | [`deploy`] | policy -> plan: the commands per host and their undo; the program there | nothing (pure) |
-//! | [`setup`] | what a repository needs: its workflows and policies, by the length of its soak | nothing (pure) |
+//! | [`setup`] | what a repository needs: its files, what is wrong with it, the plan that mends it | nothing (pure) |
 //! | [`github`] | GitHub's REST API | network, by octocrab |
 //! | [`ssh`] | commands on hosts | processes, by openssh |
 //! | [`chain`] | JSON-RPC of a node | network, by tungstenite |
@@ -24,7 +24,7 @@
 //! # Who may use whom
 //!
 //! `main -> cli -> commands -> {github, ssh, chain, report} -> {race, soak,
-//! criteria, deploy, setup} -> policy`, and `exit` by all. `config` is used by
+//! criteria, deploy, setup} -> policy`, and `exit` by all; `setup` also knows `race`. `config` is used by
 //! `commands` alone. The pure modules know no tokio, no clock, no network and no
 //! file. Adapters never use each other, and keep their library's types to
 //! themselves. `tests/house.rs` holds these rules.

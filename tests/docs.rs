@@ -16,6 +16,7 @@ use testnet_deployer::policy::{
     Rules, Stall, Step, Upload, Watch, WatchRule, duration,
 };
 use testnet_deployer::rehearsal::workflow::{action, expression, keys as workflow_keys};
+use testnet_deployer::setup::Code;
 
 fn page(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -47,6 +48,18 @@ fn the_table_of_exit_codes_is_that_of_the_code() {
     let told = rows(&page("docs/reference/exit-codes.md"));
     let true_ones = Exit::ALL.map(|exit| vec![exit.code().to_string(), exit.meaning().to_owned()]);
     assert_eq!(told, true_ones);
+}
+
+#[test]
+fn the_table_of_findings_is_that_of_the_code() {
+    let page = page("docs/commands/doctor.md");
+    let (_, section) = page.split_once("## What it finds").unwrap();
+    let codes = Code::ALL.map(|code| {
+        let fix = if code.fixable() { "yes" } else { "" };
+        [&format!("`{}`", code.word()), code.severity().word(), code.why(), code.mend(), fix]
+            .map(str::to_owned)
+    });
+    assert_eq!(rows(section), codes.map(Vec::from));
 }
 
 #[test]

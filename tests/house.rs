@@ -21,12 +21,12 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("soak", &["policy", "exit"]),
     ("criteria", &["policy", "exit"]),
     ("deploy", &["policy", "exit"]),
-    ("setup", &["policy", "exit"]),
+    ("setup", &["race", "policy", "exit"]),
     ("config", &["policy", "exit"]),
-    ("github", &["race", "soak", "criteria", "deploy", "policy", "exit"]),
-    ("ssh", &["race", "soak", "criteria", "deploy", "policy", "exit"]),
-    ("chain", &["race", "soak", "criteria", "deploy", "policy", "exit"]),
-    ("report", &["race", "soak", "criteria", "deploy", "policy", "exit"]),
+    ("github", &["race", "soak", "criteria", "deploy", "setup", "policy", "exit"]),
+    ("ssh", &["race", "soak", "criteria", "deploy", "setup", "policy", "exit"]),
+    ("chain", &["race", "soak", "criteria", "deploy", "setup", "policy", "exit"]),
+    ("report", &["race", "soak", "criteria", "deploy", "setup", "policy", "exit"]),
     ("cli", &["policy", "exit"]),
     (
         "commands",
@@ -74,7 +74,7 @@ const IMPURE: [&str; 16] = [
 const PURE_EXCEPT: [(&str, &str); 1] = [("exit", "std::process::ExitCode")];
 
 /// Libraries whose types stay in the modules named.
-const KEPT_IN: [(&str, &[&str]); 14] = [
+const KEPT_IN: [(&str, &[&str]); 15] = [
     ("octocrab", &["github"]),
     ("openssh", &["ssh"]),
     ("tokio_tungstenite", &["chain", "rehearsal"]),
@@ -87,7 +87,8 @@ const KEPT_IN: [(&str, &[&str]); 14] = [
     ("russh", &["rehearsal"]),
     ("github_actions_expressions", &["rehearsal"]),
     ("github_actions_models", &["rehearsal"]),
-    ("yaml_serde", &["rehearsal"]),
+    ("crypto_box", &["github", "rehearsal"]),
+    ("yaml_serde", &["setup", "rehearsal"]),
     ("clap", &["cli", "commands", "rehearsal", "main", "bin/rehearse"]),
 ];
 

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use crate::config::Runner;
+use crate::config::{Runner, Secret};
 use crate::exit::Exit;
 use crate::github::{ApiError, Client, Connection, Repository, is_sha};
 
@@ -14,27 +14,43 @@ const PUBLIC_API: &str = "https://api.github.com";
 
 /// A client for the repository of `flag`, of the run, or of the git remote.
 pub(super) async fn client(context: &Context, flag: Option<&str>) -> Result<Client, Failure> {
-    let runner = &context.runner;
-    let repository = match flag.or_else(|| runner.get("GITHUB_REPOSITORY")) {
+    client_of(&context.runner, repository(context, flag).await?)
+}
+
+/// The same with this token.
+pub(super) async fn client_as(
+    context: &Context,
+    flag: Option<&str>,
+    token: Option<&str>,
+) -> Result<Client, Failure> {
+    client_with(&context.runner, repository(context, flag).await?, token)
+}
+
+async fn repository(context: &Context, flag: Option<&str>) -> Result<Repository, Failure> {
+    match flag.or_else(|| context.runner.get("GITHUB_REPOSITORY")) {
         Some(text) => Repository::parse(text).ok_or_else(|| {
             Failure::new(Exit::Invalid, format!("`{text}` is no repository")).help("write OWNER/NAME")
-        })?,
+        }),
         None => of_git_remote().await.ok_or_else(|| {
             Failure::new(Exit::Invalid, "no repository is named")
                 .help("pass --repo OWNER/NAME, or run in a checkout whose remote `origin` is on GitHub")
-        })?,
-    };
-    client_of(runner, repository)
+        }),
+    }
 }
 
 /// A client for this repository.
 pub(super) fn client_of(runner: &Runner, repository: Repository) -> Result<Client, Failure> {
-    let token = runner.token().ok_or_else(|| {
+    let token = runner.token();
+    client_with(runner, repository, token.as_ref().map(Secret::expose))
+}
+
+fn client_with(runner: &Runner, repository: Repository, token: Option<&str>) -> Result<Client, Failure> {
+    let token = token.ok_or_else(|| {
         Failure::new(Exit::Refused, "no token for GitHub's API")
             .help("set GITHUB_TOKEN (in a workflow `env: GITHUB_TOKEN: ${{ github.token }}`) or GH_TOKEN")
     })?;
     let api_url = runner.get("GITHUB_API_URL").unwrap_or(PUBLIC_API);
-    Client::new(Connection { api_url, token: token.expose(), repository })
+    Client::new(Connection { api_url, token, repository })
         .map_err(|error| Failure::caused(Exit::Invalid, &format!("no client for {api_url}"), &error))
 }
 

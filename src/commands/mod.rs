@@ -11,6 +11,7 @@ mod cleanup;
 mod connect;
 mod context;
 mod deploy;
+mod doctor;
 mod failure;
 mod init;
 mod inspect;
@@ -116,6 +117,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure>
         Command::Inspect(arguments) => inspect::run(arguments, context).await,
         Command::Deploy(arguments) => deploy::run(arguments, context).await,
         Command::Monitor(arguments) => monitor::run(arguments, context).await,
+        Command::Doctor(arguments) => doctor::run(arguments, context).await,
     }
 }
 

@@ -6,17 +6,18 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{DATE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LINK, RETRY_AFTER};
-use http::{Response, StatusCode};
+use http::header::{ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LINK};
+use http::{Method, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Limited};
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use octocrab::Octocrab;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub(super) use super::answer::refused;
+use super::answer::{REMAINING, RESET, date_of, number};
 use super::error::{ApiError, Retry, permission_for};
 use super::pace::Budget;
 
@@ -30,10 +31,6 @@ const TRIES: u32 = 5;
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest that a patient client waits because GitHub asks it to.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// Headers of the rate limit: requests left, and when the count starts anew.
-const REMAINING: &str = "x-ratelimit-remaining";
-const RESET: &str = "x-ratelimit-reset";
 
 /// A repository, as OWNER/NAME.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,6 +146,11 @@ impl Client {
         &self.repository
     }
 
+    /// Whether this is github.com's API, not that of a server of one's own.
+    pub(super) fn is_public(&self) -> bool {
+        self.base == "https://api.github.com"
+    }
+
     /// What is left of the rate limit, by the last answer that told.
     #[must_use]
     pub const fn budget(&self) -> Option<Budget> {
@@ -254,8 +256,7 @@ impl Client {
         permission: &'static str,
         body: Option<&(impl serde::Serialize + Sync)>,
     ) -> Result<T, ApiError> {
-        let route = format!("{}/repos/{}/{}/{path}", self.base, self.repository.owner, self.repository.name);
-        self.wrote(path, permission, whole(self.octocrab._post(route.as_str(), body)).await?)
+        self.write(Method::POST, path, permission, body).await
     }
 
     /// The same for what is there already (`PATCH`).
@@ -265,21 +266,40 @@ impl Client {
         permission: &'static str,
         body: &(impl serde::Serialize + Sync),
     ) -> Result<T, ApiError> {
-        let route = format!("{}/repos/{}/{}/{path}", self.base, self.repository.owner, self.repository.name);
-        self.wrote(path, permission, whole(self.octocrab._patch(route.as_str(), Some(body))).await?)
+        self.write(Method::PATCH, path, permission, Some(body)).await
     }
 
-    fn wrote<T: DeserializeOwned>(
+    /// The same with another method. An answer without a body is `null`.
+    pub(super) async fn write<T: DeserializeOwned>(
         &mut self,
+        method: Method,
         path: &str,
         permission: &'static str,
-        response: Response<Bytes>,
+        body: Option<&(impl serde::Serialize + Sync)>,
     ) -> Result<T, ApiError> {
+        let route = format!("{}/repos/{}/{}/{path}", self.base, self.repository.owner, self.repository.name);
+        let response = match method {
+            Method::PUT => whole(self.octocrab._put(route.as_str(), body)).await?,
+            Method::PATCH => whole(self.octocrab._patch(route.as_str(), body)).await?,
+            _ => whole(self.octocrab._post(route.as_str(), body)).await?,
+        };
         self.keep_budget(response.headers());
         self.charged += 1;
         tracing::debug!(path, status = response.status().as_u16(), "wrote to GitHub");
         if !response.status().is_success() {
             return Err(refused(path, permission, &response));
+        }
+        let body = response.body();
+        read(path, if body.is_empty() { b"null" } else { body })
+    }
+
+    /// Reads what is not of the repository, once: `path` follows the API's address.
+    pub(super) async fn get_beside<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, ApiError> {
+        let response = whole(self.octocrab._get(format!("{}/{path}", self.base))).await?;
+        self.keep_budget(response.headers());
+        self.charged += 1;
+        if !response.status().is_success() {
+            return Err(refused(path, "metadata: read", &response));
         }
         read(path, response.body())
     }
@@ -342,60 +362,6 @@ async fn whole(
         Ok(Err(error)) => Err(ApiError::Transport(error)),
         Err(_) => Err(ApiError::Transport(format!("no answer within {} s", ANSWER.as_secs()))),
     }
-}
-
-/// The error that an answer stands for.
-pub(super) fn refused(path: &str, permission: &'static str, response: &Response<Bytes>) -> ApiError {
-    #[derive(Deserialize)]
-    struct Said {
-        message: String,
-    }
-    let status = response.status().as_u16();
-    let message = match serde_json::from_slice::<Said>(response.body()) {
-        Ok(said) => said.message.chars().take(300).collect(),
-        Err(_) => "no explanation".to_owned(),
-    };
-    match status {
-        401 => ApiError::Unauthorized,
-        403 | 429 => match rate_limit(response.headers(), &message, status) {
-            Some(wait) => ApiError::RateLimited { status, wait },
-            None => ApiError::Forbidden { path: path.to_owned(), permission, message },
-        },
-        404 => ApiError::NotFound { path: path.to_owned() },
-        _ => {
-            ApiError::Status { status, path: path.to_owned(), message, wait: retry_after(response.headers()) }
-        }
-    }
-}
-
-/// How long a rate limit asks to wait, where the answer is one.
-///
-/// Source: <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>.
-fn rate_limit(headers: &HeaderMap, message: &str, status: u16) -> Option<Duration> {
-    if let Some(wait) = retry_after(headers) {
-        return Some(wait);
-    }
-    if number(headers, REMAINING) == Some(0)
-        && let Some(reset) = number(headers, RESET)
-    {
-        let now = date_of(headers).unwrap_or_else(Timestamp::now).as_second();
-        return Some(Duration::from_secs(u64::try_from(reset - now).unwrap_or(0).clamp(1, 3_600)));
-    }
-    // The secondary limit may come without either header: a minute is the least.
-    (status == 429 || message.to_lowercase().contains("rate limit")).then_some(Duration::from_secs(60))
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    Some(Duration::from_secs(u64::try_from(number(headers, RETRY_AFTER.as_str())?).ok()?))
-}
-
-/// The number that a header holds.
-fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
-}
-
-fn date_of(headers: &HeaderMap) -> Option<Timestamp> {
-    rfc2822::DateTimeParser::new().parse_timestamp(headers.get(DATE)?.as_bytes()).ok()
 }
 
 /// An error with all its causes: octocrab's own text is often a single word.

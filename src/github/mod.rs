@@ -1,11 +1,12 @@
 //! GitHub's REST API, by octocrab. Narrow lenient models, conditional requests,
 //! our own back-off, and errors that say what to do. The few writes are in
-//! `write`, each sent once.
+//! `write` and `mend`, each sent once.
 //!
 //! What the API answers becomes a value of [`crate::race`]; octocrab's types do
 //! not leave this module. How GitHub behaves, and how far that is confirmed, is
 //! told in `docs/design/github.md`.
 
+mod answer;
 mod artifact;
 mod change;
 mod client;
@@ -14,9 +15,13 @@ mod error;
 mod event;
 mod jobs;
 mod lookup;
+mod mend;
 mod model;
 mod pace;
 mod reader;
+mod seal;
+mod setup;
+mod setup_model;
 mod write;
 
 pub use artifact::Artifact;

@@ -13,6 +13,8 @@ mod cancelled;
 mod choose;
 mod cleanup;
 mod dispatched;
+mod doctor;
+mod doctor_fix;
 mod forged;
 mod init;
 mod inspect;

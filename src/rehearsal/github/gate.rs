@@ -14,6 +14,8 @@ pub struct Token {
     pub(super) login: String,
     /// What an installation's token may do; a person's may do everything.
     permissions: Option<Vec<String>>,
+    /// Whether a person is no administrator of the repository.
+    plain: bool,
     used: u64,
     reset: Option<Timestamp>,
 }
@@ -33,8 +35,26 @@ impl Token {
         Self::new(secret, login, None)
     }
 
+    /// The token of a person who may write to the repository, and not administer it.
+    #[must_use]
+    pub fn of_writer(secret: &str, login: &str) -> Self {
+        Self { plain: true, ..Self::of_person(secret, login) }
+    }
+
+    /// Whether a person is an administrator; of an app's token GitHub does not say.
+    pub(super) fn rights(&self) -> Option<bool> {
+        (!self.is_of_app()).then_some(!self.plain)
+    }
+
     fn new(secret: &str, login: &str, permissions: Option<Vec<String>>) -> Self {
-        Self { secret: secret.to_owned(), login: login.to_owned(), permissions, used: 0, reset: None }
+        Self {
+            secret: secret.to_owned(),
+            login: login.to_owned(),
+            permissions,
+            plain: false,
+            used: 0,
+            reset: None,
+        }
     }
 
     /// Whether this is the token of an app, not a person's.
@@ -105,6 +125,10 @@ pub(super) fn caller(tokens: &[Token], request: &Request) -> Result<usize, Reply
 
 /// Refuses what the token may not do, naming what it would have to be allowed.
 pub(super) fn permit(token: &Token, request: &Request) -> Result<(), Reply> {
+    // GitHub does not tell others that there is something.
+    if token.plain && matches!(needed_permission(request), Some("administration" | "environments")) {
+        return Err(Reply::not_found());
+    }
     let (Some(permissions), Some(needed)) = (&token.permissions, needed_permission(request)) else {
         return Ok(());
     };
@@ -123,9 +147,13 @@ pub(super) fn permit(token: &Token, request: &Request) -> Result<(), Reply> {
 
 fn needed_permission(request: &Request) -> Option<&'static str> {
     let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
+    let writes = request.method != "GET";
     match segments.as_slice() {
+        ["repos", _, _, "environments", _, "secrets" | "variables", ..] => Some("environments"),
+        ["repos", _, _, "branches", .., "protection"] => Some("administration"),
+        ["repos", _, _, "environments" | "rulesets", ..] if writes => Some("administration"),
         ["repos", _, _, "actions" | "environments", ..] => Some("actions"),
-        ["repos", _, _, "contents" | "compare", ..] => Some("contents"),
+        ["repos", _, _, "contents" | "codeowners" | "compare", ..] => Some("contents"),
         ["repos", _, _, "pulls" | "issues", ..] | ["repos", _, _, "commits", .., "pulls"] => {
             Some("pull_requests")
         }

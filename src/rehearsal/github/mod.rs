@@ -12,6 +12,7 @@ mod message;
 mod render;
 mod routes;
 mod server;
+mod setup;
 mod storage;
 mod trouble;
 mod web;

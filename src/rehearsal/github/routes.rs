@@ -7,6 +7,7 @@ use super::Shared;
 use super::gate::{Allowance, Token};
 use super::message::{Body, Reply, Request};
 use super::render::Render;
+use super::setup;
 use super::storage::signed_path;
 use crate::rehearsal::world::{Job, NewStatus, ReviewState, Run, Status, World};
 
@@ -19,7 +20,7 @@ pub(super) struct Context<'a> {
 }
 
 /// A reply, or the refusal that takes its place.
-type Answer = Result<Reply, Reply>;
+pub(super) type Answer = Result<Reply, Reply>;
 
 /// Answers a request.
 pub(super) fn route(world: &mut World, context: &Context<'_>, request: &Request) -> Answer {
@@ -28,6 +29,9 @@ pub(super) fn route(world: &mut World, context: &Context<'_>, request: &Request)
     match (request.method.as_str(), segments.as_slice()) {
         ("GET", ["rate_limit"]) => Ok(Reply::json(rate_limit(context.allowance))),
         ("GET", ["user"]) => user(world, context),
+        ("GET", rest @ ["users" | "orgs" | "apps", ..]) => {
+            setup::beside(&Render::new(world, context.shared), rest)
+        }
         (method, ["repos", asked_owner, asked_name, rest @ ..])
             if asked_owner.eq_ignore_ascii_case(&owner) && asked_name.eq_ignore_ascii_case(&name) =>
         {
@@ -37,6 +41,8 @@ pub(super) fn route(world: &mut World, context: &Context<'_>, request: &Request)
                 }
                 ("POST", ["actions", "runs", run, "cancel"]) => cancel(world, context, run),
                 ("POST", ["statuses", sha]) => set_status(world, context, request, sha),
+                ("PUT", ["environments", name]) => setup::protect(world, context, request, name),
+                (_, rest) if setup::is_about(rest) => setup::answer(world, context, request, rest),
                 ("POST", ["issues", number, "comments"]) => comment(world, context, request, number),
                 ("PATCH", ["issues", "comments", id]) => edit_comment(world, context, request, id),
                 ("GET", rest) => read(&Render::new(world, context.shared), context, request, rest),
@@ -51,7 +57,7 @@ pub(super) fn route(world: &mut World, context: &Context<'_>, request: &Request)
 fn read(render: &Render<'_>, context: &Context<'_>, request: &Request, rest: &[&str]) -> Answer {
     let world = render.world;
     match rest {
-        [] => Ok(Reply::json(render.full_repository())),
+        [] => Ok(Reply::json(render.full_repository(context.token.rights()))),
         ["actions", "runs"] | ["actions", "workflows", _, "runs"] => Ok(runs(render, request)),
         ["actions", "workflows", workflow] => {
             render.workflow(workflow).map(Reply::json).ok_or_else(Reply::not_found)
@@ -225,7 +231,15 @@ fn contents(render: &Render<'_>, request: &Request, path: &str) -> Answer {
     let sha = world
         .resolve(reference)
         .ok_or_else(|| Reply::error(404, &format!("No commit found for the ref {reference}")))?;
-    let content = world.commits.get(&sha).and_then(|commit| commit.files.get(path));
+    let files = world.commits.get(&sha).map(|commit| &commit.files);
+    let content = files.and_then(|files| files.get(path));
+    if let (None, Some(files)) = (content, files) {
+        let below = format!("{path}/");
+        let inside: Vec<_> = files.iter().filter(|(name, _)| name.starts_with(&below)).collect();
+        if !inside.is_empty() {
+            return Ok(Reply::json(render.directory(&below, &inside, reference)));
+        }
+    }
     let content = content.ok_or_else(Reply::not_found)?;
     if request.wants_raw() {
         return Ok(Reply { status: 200, headers: Vec::new(), body: Body::Raw(content.clone().into_bytes()) });
@@ -364,7 +378,7 @@ fn bare_page(render: &Render<'_>, request: &Request, items: Vec<Value>) -> Reply
 }
 
 /// One page of a list, with the links to the others.
-fn page(render: &Render<'_>, request: &Request, key: &str, items: Vec<Value>) -> Reply {
+pub(super) fn page(render: &Render<'_>, request: &Request, key: &str, items: Vec<Value>) -> Reply {
     let number = |name| request.parameter(name).and_then(|value| value.parse::<usize>().ok());
     let per_page = number("per_page").unwrap_or(30).clamp(1, 100);
     let current = number("page").unwrap_or(1).max(1);

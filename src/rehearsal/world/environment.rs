@@ -1,5 +1,7 @@
 //! Environments and what protects them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::{Conclusion, Status, World};
@@ -17,8 +19,17 @@ pub struct Environment {
     pub prevent_self_review: bool,
     /// Minutes that every job waits, with or without a review.
     pub wait_timer: u32,
-    /// Whether only some refs may deploy here. Alone it holds no job back.
+    /// Whether only refs that match a pattern may deploy here. Alone it holds no job
+    /// back.
     pub branch_policy: bool,
+    /// The patterns.
+    pub branch_patterns: Vec<String>,
+    /// Whether only protected branches may deploy here.
+    pub protected_branches: bool,
+    /// Values of the secrets by name.
+    pub secrets: BTreeMap<String, String>,
+    /// Values of the variables by name.
+    pub variables: BTreeMap<String, String>,
     /// Whether administrators may let jobs pass without a review.
     pub admins_bypass: bool,
     /// When it was created.
@@ -106,6 +117,10 @@ impl World {
                 prevent_self_review: false,
                 wait_timer: 0,
                 branch_policy: false,
+                branch_patterns: Vec::new(),
+                protected_branches: false,
+                secrets: BTreeMap::new(),
+                variables: BTreeMap::new(),
                 admins_bypass: true,
                 created_at: now,
             });

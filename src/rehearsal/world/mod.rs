@@ -12,6 +12,7 @@ mod job;
 mod repository;
 mod review;
 mod run;
+mod setup;
 
 pub use artifact::Artifact;
 pub use diff::FileChange;
@@ -20,6 +21,7 @@ pub use job::{Annotation, Conclusion, Job, Runner, Status, Step};
 pub use repository::{Comment, Commit, CommitStatus, NewStatus, PullRequest, Repository, StatusError, User};
 pub use review::{PendingDeployment, Review, ReviewError, ReviewState};
 pub use run::Run;
+pub use setup::{Ruleset, Team};
 
 use std::collections::BTreeMap;
 
@@ -48,6 +50,12 @@ pub struct World {
     pub artifacts: Vec<Artifact>,
     /// Commit statuses, oldest first.
     pub statuses: Vec<CommitStatus>,
+    /// Teams of the repository's owner.
+    pub teams: Vec<Team>,
+    /// Rulesets that are about the repository, oldest first.
+    pub rulesets: Vec<Ruleset>,
+    /// Classic protection of git branches by name, as the API has it.
+    pub protections: BTreeMap<String, serde_json::Value>,
     /// Comments on pull requests, oldest first.
     pub comments: Vec<Comment>,
     next_id: u64,
@@ -78,6 +86,9 @@ impl World {
             environments: Vec::new(),
             artifacts: Vec::new(),
             statuses: Vec::new(),
+            teams: Vec::new(),
+            rulesets: Vec::new(),
+            protections: BTreeMap::new(),
             comments: Vec::new(),
             next_id: 1000,
         };

@@ -30,6 +30,34 @@ impl Render<'_> {
         })
     }
 
+    /// `content-directory`: what is right below `directory`, which ends in a slash.
+    pub(in super::super) fn directory(
+        &self,
+        directory: &str,
+        inside: &[(&String, &String)],
+        reference: &str,
+    ) -> Value {
+        let mut entries: Vec<Value> = Vec::new();
+        for (path, content) in inside {
+            let rest = path.strip_prefix(directory).unwrap_or(path);
+            let (name, kind) = match rest.split_once('/') {
+                Some((folder, _)) => (folder, "dir"),
+                None => (rest, "file"),
+            };
+            if entries.iter().any(|entry| entry["name"] == name) {
+                continue;
+            }
+            let mut entry = self.file(&format!("{directory}{name}"), content, reference);
+            if let Value::Object(entry) = &mut entry {
+                entry.remove("content");
+                entry.remove("encoding");
+                entry.insert("type".to_owned(), kind.into());
+            }
+            entries.push(entry);
+        }
+        entries.into()
+    }
+
     /// `combined-commit-status`.
     pub(in super::super) fn combined_status(&self, sha: &str) -> Value {
         let statuses = self.world.latest_statuses(sha);

@@ -28,7 +28,7 @@ impl Render<'_> {
                 "reviewers": self.reviewers(environment),
             }));
         }
-        if environment.branch_policy {
+        if environment.branch_policy || environment.protected_branches {
             rules.push(json!({
                 "id": id * 10 + 3,
                 "node_id": format!("GA_{}", id * 10 + 3),
@@ -45,9 +45,12 @@ impl Render<'_> {
             "updated_at": time(environment.created_at),
             "can_admins_bypass": environment.admins_bypass,
             "protection_rules": rules,
-            "deployment_branch_policy": environment.branch_policy.then(|| {
-                json!({"protected_branches": false, "custom_branch_policies": true})
-            }),
+            "deployment_branch_policy": match (environment.protected_branches, environment.branch_policy) {
+                (false, false) => Value::Null,
+                (protected, _) => {
+                    json!({"protected_branches": protected, "custom_branch_policies": !protected})
+                }
+            },
         })
     }
 
@@ -141,12 +144,13 @@ impl Render<'_> {
         environment.reviewers.iter().map(reviewer).collect()
     }
 
-    fn team(&self, slug: &str) -> Value {
+    pub(super) fn team(&self, slug: &str) -> Value {
+        let id = self.world.teams.iter().find(|team| team.slug == slug).map_or(1, |team| team.id);
         let owner = &self.world.repository.owner;
         let url = format!("{}/orgs/{owner}/teams/{slug}", self.api);
         json!({
-            "id": 1,
-            "node_id": "T_1",
+            "id": id,
+            "node_id": format!("T_{id}"),
             "url": url,
             "html_url": format!("{}/orgs/{owner}/teams/{slug}", self.web),
             "members_url": format!("{url}/members{{/member}}"),

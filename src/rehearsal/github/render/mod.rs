@@ -8,6 +8,7 @@ mod environments;
 mod pulls;
 mod repository;
 mod runs;
+mod setup;
 mod users;
 
 use jiff::Timestamp;
@@ -59,6 +60,6 @@ impl<'a> Render<'a> {
 }
 
 /// A time as GitHub writes it: in whole seconds.
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -122,7 +122,16 @@ impl Render<'_> {
     }
 
     /// `full-repository`, as `GET /repos/{owner}/{repo}` answers.
-    pub(in super::super) fn full_repository(&self) -> Value {
-        merge(self.repository(), json!({"network_count": 0, "subscribers_count": 0}))
+    /// GitHub tells people what they may.
+    pub(in super::super) fn full_repository(&self, admin: Option<bool>) -> Value {
+        let whole = merge(self.repository(), json!({"network_count": 0, "subscribers_count": 0}));
+        match admin {
+            None => whole,
+            Some(admin) => {
+                let rights =
+                    json!({"admin": admin, "maintain": admin, "push": true, "triage": true, "pull": true});
+                merge(whole, json!({"permissions": rights}))
+            }
+        }
     }
 }

@@ -193,7 +193,8 @@ impl Render<'_> {
         self.web_url(&format!("/actions/runs/{}/job/{}", job.run, job.id))
     }
 
-    fn actions_app(&self) -> Value {
+    /// `integration`: GitHub Actions.
+    pub(in super::super) fn actions_app(&self) -> Value {
         let at = time(self.world.repository.created_at);
         json!({
             "id": 15368,
