@@ -53,6 +53,9 @@ pub struct Arguments {
     /// Have the run cancelled once it is won, with `--mode relay`
     #[arg(long)]
     pub cancel_after_win: bool,
+    /// Put the pull request into a merge queue once the check is green
+    #[arg(long, conflicts_with_all = ["legs", "fault"])]
+    pub merge_queue: bool,
     /// Run this workflow instead of the shipped one
     #[arg(long, value_name = "FILE")]
     pub workflow: Option<PathBuf>,

@@ -13,6 +13,7 @@ pub mod github;
 mod legs;
 mod page;
 mod play;
+mod queue;
 mod relay;
 mod reviewer;
 pub mod scenario;

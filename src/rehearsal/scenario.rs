@@ -41,6 +41,8 @@ pub struct Scenario {
     pub max_runtime: Option<Duration>,
     /// The run is cancelled once it is won.
     pub cancel_after_win: bool,
+    /// The merge queue takes the pull request once it may be merged.
+    pub merge_queue: bool,
     /// How many legs the soak has, where it is shown alone.
     pub legs: Option<u32>,
     /// Where the pull request comes from a fork: which of its runs is reviewed.
@@ -104,6 +106,7 @@ impl TryFrom<&Arguments> for Scenario {
             mode: arguments.mode,
             max_runtime: arguments.max_runtime,
             cancel_after_win: arguments.cancel_after_win,
+            merge_queue: arguments.merge_queue,
         })
     }
 }

@@ -1,5 +1,5 @@
-//! A run on the stage: the pull request's own or, for one of a fork, the one that a
-//! maintainer dispatched. Each has its event, its tokens and a place for its files.
+//! A run on the stage: the pull request's own, for one of a fork the one that a
+//! maintainer dispatched, and that of the merge queue. Each has its event, its tokens and a place for its files.
 
 use std::fs;
 use std::io;
@@ -76,6 +76,34 @@ impl Staged {
         let place = stage.path("dispatched");
         fs::create_dir_all(&place)?;
         let staged = Self { id, event: "workflow_dispatch", prefix: "dispatched ", trusted: true, place };
+        staged.write_event(&event)?;
+        Ok(staged)
+    }
+
+    /// The merge queue takes the pull request, with the payload of its event.
+    ///
+    /// # Errors
+    ///
+    /// When the stand-in refuses, or a file cannot be written.
+    pub(super) async fn in_the_queue(stage: &Stage) -> io::Result<Self> {
+        let person = stage.reviewer();
+        let pull = person.get(&format!("/pulls/{}", stage.pull_request)).await?;
+        let id = stage.github.change(|world, now| world.queue(stage.pull_request, now));
+        let run = person.get(&format!("/actions/runs/{id}")).await?;
+        let event = json!({
+            "action": "checks_requested",
+            "merge_group": {
+                "head_sha": run["head_sha"],
+                "head_ref": format!("refs/heads/{}", run["head_branch"].as_str().unwrap_or_default()),
+                "base_sha": pull["base"]["sha"],
+                "base_ref": format!("refs/heads/{}", pull["base"]["ref"].as_str().unwrap_or_default()),
+            },
+            "sender": run["actor"],
+            "repository": person.get("").await?,
+        });
+        let place = stage.path("queue");
+        fs::create_dir_all(&place)?;
+        let staged = Self { id, event: "merge_group", prefix: "queue ", trusted: true, place };
         staged.write_event(&event)?;
         Ok(staged)
     }

@@ -108,6 +108,22 @@ fn of_two_approved_branches_the_first_to_succeed_wins() {
     play("--approve both --sessions 25", 0, "won", Some("null"));
 }
 
+/// The shipped workflow on `merge_group`: no gate runs, and the check of the group says
+/// what the pull request's says.
+#[test]
+fn in_a_merge_queue_the_check_mirrors_the_pull_requests() {
+    let played = play("--approve null --merge-queue", 0, "won", Some("null"));
+    let mirrored = played.json("queue/verdict.json");
+    assert_eq!(mirrored["reason"]["code"], "mirrored-success", "{mirrored}");
+    assert_eq!(mirrored["run"]["event"], "merge_group");
+    assert_ne!(mirrored["run"]["head_sha"], played.verdict()["run"]["head_sha"]);
+    for job in ["open", "build", "testnet", "null", "settle"] {
+        assert!(!played.file(&format!("queue/{job}.log")).exists(), "{job} ran in the queue");
+    }
+    let told = played.told();
+    assert!(told.contains("merge queue: testnet-deployer on "), "{told}");
+}
+
 #[test]
 fn nobody_approving_ends_undecided() {
     play("--approve none --deadline 2s", 12, "undecided", None);

@@ -274,7 +274,6 @@ fn an_environment_without_a_guard_never_gets_the_key_of_a_gate() {
 fn the_shipped_workflow_is_sound_in_its_own_repository_alone() {
     let (mut facts, policy) = sound();
     let text = include_str!("../../../../.github/workflows/testnet-deployer.yml").to_owned();
-    rules(&mut facts).merge_queue = false;
     let path = ".github/workflows/testnet-deployer.yml".to_owned();
     facts.workflows = Seen::Known(vec![File { path, text }]);
     facts.repository.full_name = HOME.to_owned();
