@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, ValueEnum as _};
 
-use super::arguments::{Approve, Arguments, Contender, Fault, Fork, Mode};
+use super::arguments::{Approve, Arguments, Contender, Fault, Fork, Mode, Selection};
 use super::world::ReviewState;
 
 /// When `race wait` gives up where nobody approves.
@@ -37,6 +37,10 @@ pub struct Scenario {
     pub fault: Option<Fault>,
     /// Which workflow is run.
     pub mode: Mode,
+    /// Who chooses among the branches.
+    pub selection: Selection,
+    /// The file that the pull request changes.
+    pub change: String,
     /// How long a leg of the soak goes on.
     pub max_runtime: Option<Duration>,
     /// The run is cancelled once it is won.
@@ -88,7 +92,9 @@ impl TryFrom<&Arguments> for Scenario {
             DEADLINE_BY_HAND
         } else if approved || arguments.legs.is_some() || arguments.fault == Some(Fault::BothRejected) {
             arguments.session_every * arguments.sessions + MARGIN
-        } else if arguments.fault == Some(Fault::UnprotectedEnvironment) {
+        } else if arguments.fault == Some(Fault::UnprotectedEnvironment)
+            || arguments.selection == Selection::Auto
+        {
             MARGIN
         } else {
             SHORT_DEADLINE
@@ -104,6 +110,8 @@ impl TryFrom<&Arguments> for Scenario {
             legs: arguments.legs,
             fork: arguments.fork,
             mode: arguments.mode,
+            selection: arguments.selection,
+            change: arguments.change.clone(),
             max_runtime: arguments.max_runtime,
             cancel_after_win: arguments.cancel_after_win,
             merge_queue: arguments.merge_queue,

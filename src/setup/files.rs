@@ -2,16 +2,18 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::policy::duration;
+use crate::policy::{Selection, duration};
 
 use super::answers::{Answers, Target};
+use super::by_criteria::by_criteria;
 use super::mode::told;
-use super::workflow::{self, workflow};
+use super::workflow::{self, filled_in, template};
 use super::{Mode, RunsOn};
 
 /// The shipped policies, which are written with the answers in their places.
 const RACE: &str = include_str!("../../policies/race.toml");
 const TESTNET: &str = include_str!("../../policies/testnet.toml");
+const CRITERIA: &str = include_str!("../../policies/criteria.toml");
 
 /// How the line begins that tells whether a file was edited since.
 pub(super) const STAMP: &str = "# race init ";
@@ -36,6 +38,7 @@ pub fn files(answers: &Answers) -> Vec<File> {
         file(workflow::PATH, workflow_text(answers), false),
         file("policies/race.toml", race(answers), false),
         file("policies/testnet.toml", testnet(answers), false),
+        file("policies/criteria.toml", CRITERIA.to_owned(), false),
         file(".ci/build", build(answers), true),
     ]
 }
@@ -66,13 +69,28 @@ pub(super) fn digest(text: &str) -> String {
 fn workflow_text(answers: &Answers) -> String {
     let legs = answers.soak().legs(answers.runs_on);
     let names = &answers.environments;
-    let text = workflow(answers.mode, legs, answers.runs_on, &answers.release);
+    // By criteria before the release is filled in, which the job that asks them has, too.
+    let text = template(answers.mode, legs);
+    let text = if answers.selection == Selection::Auto { by_criteria(&text) } else { text };
+    let text = filled_in(text, answers.runs_on, &answers.release);
     [("testnet", &names.testnet), ("\"null\"", &names.null), ("testnet-soak", &names.soak)]
         .into_iter()
         .filter(|(shipped, name)| *shipped.trim_matches('"') != name.to_string())
         .fold(text, |text, (shipped, name)| {
             text.replace(&format!("    environment: {shipped}\n"), &format!("    environment: \"{name}\"\n"))
         })
+}
+
+/// The line of the shipped policy that says who chooses.
+const MANUAL: &str = "selection = \"manual\"             # manual: the reviewer chooses\n";
+
+/// The same for each selection.
+const fn selection(selection: Selection) -> &'static str {
+    match selection {
+        Selection::Manual => MANUAL,
+        Selection::Guarded => "selection = \"guarded\"            # nothing spares a testnet that is required\n",
+        Selection::Auto => "selection = \"auto\"               # the criteria choose\n",
+    }
 }
 
 fn race(answers: &Answers) -> String {
@@ -83,6 +101,7 @@ fn race(answers: &Answers) -> String {
     let names = &answers.environments;
     let text = RACE
         .replace("job = \"testnet\"  ", &format!("job = \"{job}\"  "))
+        .replace(MANUAL, selection(answers.selection))
         .replace("environment = \"testnet\"", &format!("environment = \"{}\"", names.testnet))
         .replace("environment = \"null\"", &format!("environment = \"{}\"", names.null));
     match (answers.mode, answers.runs_on) {

@@ -4,6 +4,7 @@
 
 pub mod admit;
 pub mod answers;
+pub mod by_criteria;
 pub mod code;
 pub mod codeowners;
 pub mod facts;

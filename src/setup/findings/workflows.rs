@@ -1,8 +1,9 @@
 //! The workflows: a job for every gate, enough permissions, actions that stay what
 //! they are.
 
+use super::environments::is_chosen_by_criteria;
 use super::{HOME, Looking, told};
-use crate::policy::Selection;
+use crate::policy::{AfterWin, Carry, Selection};
 use crate::race::stands_for;
 use crate::setup::code::{Code, Finding};
 use crate::setup::workflow_file::{Job, Permissions, Workflow};
@@ -81,6 +82,7 @@ impl Looking<'_> {
                         self.not_checked(&job, &what, "the workflow that is called, which is not looked at");
                         continue;
                     }
+                    None if is_chosen_by_criteria(self.policy, branch) => continue,
                     None => format!("the job `{gate}` names no environment"),
                 };
                 self.add(Code::GateUnguarded, job, what);
@@ -95,7 +97,7 @@ impl Looking<'_> {
         for (workflow, job) in self.race_jobs() {
             let subject = told(workflow, job);
             permissions(workflow, job, &subject, &mut found);
-            self.advice(job, &subject, &mut found);
+            self.by_policy(job, &subject, &mut found);
             let gate = self.policy.branches.iter().any(|branch| stands_for(&branch.gate, &job.name));
             if !gate
                 && !job.commands.is_empty()
@@ -132,18 +134,38 @@ impl Looking<'_> {
 }
 
 impl Looking<'_> {
-    /// Where the criteria have a say, who decides reads both sides of the change.
-    fn advice(&self, job: &Job, subject: &str, found: &mut Vec<Finding>) {
-        let advised = self.policy.selection != Selection::Manual;
-        let decides = job.commands.iter().any(|words| {
-            let (wait, settle) = (words[0] == "wait", words[0] == "settle");
-            wait || settle && !words.iter().any(|word| word == "--open")
-        });
-        let unset = job.permissions == Permissions::Unset;
-        if advised && decides && !unset && !job.permissions.allow("contents", "read") {
-            let name = &job.name;
-            let what = format!("the job `{name}` takes the advice of the criteria without `contents: read`");
-            found.push(Finding::new(Code::PermissionMissing, subject, what).of("contents: read"));
+    /// What a job needs only by what the policy says: where the criteria have a say, who
+    /// decides reads both sides of the change; where a verdict may be carried over, it is
+    /// looked for; and cancelling is a write.
+    fn by_policy(&self, job: &Job, subject: &str, found: &mut Vec<Finding>) {
+        if job.permissions == Permissions::Unset {
+            return;
+        }
+        let calls = |subcommand: &str| job.commands.iter().any(|words| words[0] == subcommand);
+        let opens = |words: &Vec<String>| words[0] == "settle" && words.iter().any(|word| word == "--open");
+        let opening = job.commands.iter().any(opens);
+        let settling = job.commands.iter().any(|words| words[0] == "settle" && !opens(words));
+        let mut needs = Vec::new();
+        if self.policy.selection != Selection::Manual && (calls("wait") || settling) {
+            needs.push(("takes the advice of the criteria", "contents", "read"));
+        }
+        if self.policy.carry != Carry::Never && (calls("wait") || opening) {
+            for permission in ["actions", "contents", "pull-requests"] {
+                needs.push(("looks for a verdict to carry over", permission, "read"));
+            }
+        }
+        if self.policy.after_win == AfterWin::CancelRun && calls("cleanup") {
+            needs.push(("cancels the run", "actions", "write"));
+        }
+        for (does, permission, degree) in needs {
+            if !job.permissions.allow(permission, degree) {
+                let what = format!("the job `{}` {does} without `{permission}: {degree}`", job.name);
+                let finding = Finding::new(Code::PermissionMissing, subject, what);
+                let item = format!("{permission}: {degree}");
+                if found.iter().all(|known| (&*known.subject, &*known.item) != (subject, &*item)) {
+                    found.push(finding.of(item));
+                }
+            }
         }
     }
 }
