@@ -108,6 +108,33 @@ fn of_two_approved_branches_the_first_to_succeed_wins() {
     play("--approve both --sessions 25", 0, "won", Some("null"));
 }
 
+/// Nobody approves anything, and no environment guards `null`.
+#[test]
+fn where_the_criteria_choose_and_need_no_testnet_nobody_has_to_approve() {
+    for mode in ["poll", "relay"] {
+        let flags = format!("--mode {mode} --selection auto --change docs/guide.md --approve none");
+        let played = play(&flags, 0, "won", Some("null"));
+        assert_eq!(played.verdict()["reason"]["code"], "testnet-not-needed", "{mode}");
+        assert_eq!(played.verdict()["advice"]["advice"], "not-needed", "{mode}");
+        for job in ["build", "testnet"] {
+            assert!(!played.file(&format!("{job}.log")).exists(), "{mode}: {job} ran");
+        }
+    }
+}
+
+#[test]
+fn where_the_criteria_choose_and_need_a_testnet_only_the_testnet_waits() {
+    for mode in ["poll", "relay"] {
+        let flags = format!("--mode {mode} --selection auto --approve testnet --sessions 25");
+        let played = play(&flags, 0, "won", Some("testnet"));
+        assert_eq!(played.verdict()["advice"]["advice"], "required", "{mode}");
+        assert!(!played.file("null.log").exists(), "{mode}: null ran");
+        let null = &played.verdict()["branches"][1];
+        assert_eq!((&null["state"], &null["excluded"]), (&"skipped".into(), &true.into()), "{mode}");
+    }
+    play("--selection auto --approve none --deadline 3s", 12, "undecided", None);
+}
+
 /// The shipped workflow on `merge_group`: no gate runs, and the check of the group says
 /// what the pull request's says.
 #[test]
