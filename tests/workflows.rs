@@ -97,9 +97,12 @@ fn where_the_key_or_the_verdict_is_nothing_of_the_pull_request_runs() {
     let queued =
         "ref: ${{ github.event.pull_request.base.sha || github.event.merge_group.base_sha || github.sha }}";
     let dispatched_only = "ref: ${{ github.sha }}";
-    for (name, base) in
-        [("testnet", own), ("testnet-deployer", queued), ("open", dispatched_only), ("settle", dispatched_only)]
-    {
+    for (name, base) in [
+        ("testnet", own),
+        ("testnet-deployer", queued),
+        ("open", dispatched_only),
+        ("settle", dispatched_only),
+    ] {
         let job = job(name);
         assert!(job.contains(base), "{job}");
         assert!(!job.contains("head.sha") && !job.contains("inputs"), "{job}");

@@ -123,7 +123,8 @@ pub enum Heard {
 /// What the verdict of an earlier head's run tells.
 #[must_use]
 pub fn hear(policy: &Policy, verdict: &Verdict) -> Heard {
-    let spares = |name: &str| policy.branches.iter().any(|branch| branch.name == name && branch.spares_testnet);
+    let spares =
+        |name: &str| policy.branches.iter().any(|branch| branch.name == name && branch.spares_testnet);
     if verdict.outcome() == Outcome::Won
         && let Some(winner) = verdict.winner()
         && winner.state == State::Succeeded
@@ -132,9 +133,10 @@ pub fn hear(policy: &Policy, verdict: &Verdict) -> Heard {
         let (branch, approved_by) = (winner.name.clone(), winner.approved_by.clone());
         return Heard::Soaked { branch, approved_by };
     }
-    let refused = verdict.branches.iter().find(|branch| {
-        !spares(&branch.name) && matches!(branch.state, State::Failed | State::Rejected)
-    });
+    let refused = verdict
+        .branches
+        .iter()
+        .find(|branch| !spares(&branch.name) && matches!(branch.state, State::Failed | State::Rejected));
     match refused {
         Some(branch) => Heard::Refused { branch: branch.name.clone(), state: branch.state },
         None => Heard::Nothing,
@@ -209,10 +211,18 @@ impl fmt::Display for NotCarried {
             }
             Self::Rewritten { soaked, relation } => {
                 let relation = if relation.is_empty() { "unknown" } else { relation };
-                write!(f, "the head does not lie on top of {}, which was soaked ({relation})", short_sha(soaked))
+                write!(
+                    f,
+                    "the head does not lie on top of {}, which was soaked ({relation})",
+                    short_sha(soaked)
+                )
             }
             Self::NotListed { soaked } => {
-                write!(f, "GitHub does not list all that differs from {}, which was soaked", short_sha(soaked))
+                write!(
+                    f,
+                    "GitHub does not list all that differs from {}, which was soaked",
+                    short_sha(soaked)
+                )
             }
             Self::NeedsTestnet { soaked } => write!(
                 f,
@@ -222,9 +232,9 @@ impl fmt::Display for NotCarried {
             Self::GateChanged => {
                 f.write_str("the pull request changes the policy or the workflow, or nobody knows")
             }
-            Self::BaseGateChanged => {
-                f.write_str("the base has another policy or workflow since the pull request left it, or nobody knows")
-            }
+            Self::BaseGateChanged => f.write_str(
+                "the base has another policy or workflow since the pull request left it, or nobody knows",
+            ),
         }
     }
 }

@@ -304,7 +304,10 @@ impl fmt::Display for Reason {
                 let (soaked, head) = (short_sha(soaked_sha), short_sha(head_sha));
                 let files = if *files == 1 { "1 file".to_owned() } else { format!("{files} files") };
                 // A status holds 140 characters: both commits and what differs stand first.
-                write!(f, "carried over: {branch} won on {soaked}, and what differs in {head} ({files}) needs no testnet")?;
+                write!(
+                    f,
+                    "carried over: {branch} won on {soaked}, and what differs in {head} ({files}) needs no testnet"
+                )?;
                 write!(f, "; {url}; run {run}")?;
                 if !approved_by.is_empty() {
                     write!(f, ", approved by {}", join(approved_by, "and"))?;

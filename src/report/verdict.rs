@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::actions::markdown;
 use super::advice::{AdviceFile, in_short};
 use super::{Paint, inert};
-use crate::policy::duration;
 use crate::criteria::Advised;
+use crate::policy::duration;
 use crate::race::{Contender, Job, Outcome, Reason, ReviewState, Run, State, Verdict};
 use crate::soak::Figures;
 

@@ -88,7 +88,9 @@ const MANUAL: &str = "selection = \"manual\"             # manual: the reviewer 
 const fn selection(selection: Selection) -> &'static str {
     match selection {
         Selection::Manual => MANUAL,
-        Selection::Guarded => "selection = \"guarded\"            # nothing spares a testnet that is required\n",
+        Selection::Guarded => {
+            "selection = \"guarded\"            # nothing spares a testnet that is required\n"
+        }
         Selection::Auto => "selection = \"auto\"               # the criteria choose\n",
     }
 }

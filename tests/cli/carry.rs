@@ -13,10 +13,9 @@ const CRITERIA: &str = "[criteria]\nharmless = [\"docs/**\"]\nunmatched = \"reco
 /// A pull request that touches the core, whose testnet has won where `soaked`.
 fn scene(soaked: bool) -> Scene {
     let scene = Scene::with(Options::default(), |_| {});
-    scene.github.admit(Token::of_workflow(
-        "ghs_carry",
-        &["actions", "contents", "pull_requests", "statuses: write"],
-    ));
+    scene
+        .github
+        .admit(Token::of_workflow("ghs_carry", &["actions", "contents", "pull_requests", "statuses: write"]));
     scene.github.change(|world, _| {
         for sha in [&scene.base_sha, &scene.head_sha] {
             world.write_file(sha, "policies/race.toml", POLICY);
@@ -222,7 +221,9 @@ fn what_decides_must_be_as_it_was() {
     }
     // In the pull request, from before it was soaked.
     let scene = scene(false);
-    scene.github.change(|world, _| world.write_file(&scene.head_sha, ".github/workflows/testnet-deployer.yml", "x"));
+    scene
+        .github
+        .change(|world, _| world.write_file(&scene.head_sha, ".github/workflows/testnet-deployer.yml", "x"));
     scene.approve_and_complete("testnet", Conclusion::Success);
     let (run, _) = push(&scene, "docs/a.md");
     assert_races(&scene, run, "the pull request changes the policy or the workflow");

@@ -86,7 +86,10 @@ fn what_is_carried_over_names_both_commits_and_what_differs() {
     assert!(!text.contains("the base has moved on"), "{text}");
     // What the status has no room for comes last.
     let status = description(&text);
-    assert!(status.contains(soaked_sha) && status.contains(head_sha) && status.contains("2 files"), "{status}");
+    assert!(
+        status.contains(soaked_sha) && status.contains(head_sha) && status.contains("2 files"),
+        "{status}"
+    );
     let moved = carry(&policy(), &soaked(), &Since { base_moved: true, ..since() }).unwrap();
     assert!(moved.to_string().contains("the base has moved on"), "{moved}");
 }
@@ -103,19 +106,21 @@ fn any_since() -> impl Strategy<Value = Since> {
         prop::sample::select(advice.to_vec()),
         (known(), known(), any::<bool>()),
     )
-        .prop_map(|(relation, merge_base, head, files, advice, (gate_changed, base_gate_changed, base_moved))| {
-            Since {
-                head_sha: sha(head),
-                relation: relation.to_owned(),
-                merge_base: sha(merge_base),
-                files,
-                advice,
-                gate_changed,
-                base_gate_changed,
-                base_moved,
-                url: String::new(),
-            }
-        })
+        .prop_map(
+            |(relation, merge_base, head, files, advice, (gate_changed, base_gate_changed, base_moved))| {
+                Since {
+                    head_sha: sha(head),
+                    relation: relation.to_owned(),
+                    merge_base: sha(merge_base),
+                    files,
+                    advice,
+                    gate_changed,
+                    base_gate_changed,
+                    base_moved,
+                    url: String::new(),
+                }
+            },
+        )
 }
 
 proptest! {
@@ -156,10 +161,22 @@ fn only_a_testnet_that_won_is_a_soak_and_one_that_was_refused_ends_the_search() 
             vec![approved("null"), rejected("testnet")],
             refused(State::Rejected),
         ),
-        (vec![("testnet", "failure"), ("null", "waiting")], vec![approved("testnet")], refused(State::Failed)),
-        (vec![("testnet", "timed_out"), ("null", "waiting")], vec![approved("testnet")], refused(State::Failed)),
+        (
+            vec![("testnet", "failure"), ("null", "waiting")],
+            vec![approved("testnet")],
+            refused(State::Failed),
+        ),
+        (
+            vec![("testnet", "timed_out"), ("null", "waiting")],
+            vec![approved("testnet")],
+            refused(State::Failed),
+        ),
         (vec![("testnet", "in_progress"), ("null", "waiting")], vec![approved("testnet")], Heard::Nothing),
-        (vec![("testnet", "cancelled"), ("null", "cancelled-early")], vec![approved("testnet")], Heard::Nothing),
+        (
+            vec![("testnet", "cancelled"), ("null", "cancelled-early")],
+            vec![approved("testnet")],
+            Heard::Nothing,
+        ),
         (vec![("testnet", "skipped"), ("null", "success")], vec![approved("null")], Heard::Nothing),
         (vec![], vec![], Heard::Nothing),
     ];
@@ -244,7 +261,8 @@ fn only_runs_of_this_workflow_for_this_pull_request_are_looked_at() {
 
 #[test]
 fn of_each_head_the_newest_run_speaks_and_the_newest_head_first() {
-    let runs = [candidate(3, "a"), candidate(9, "b"), candidate(7, "a"), candidate(8, "b"), candidate(5, "d")];
+    let runs =
+        [candidate(3, "a"), candidate(9, "b"), candidate(7, "a"), candidate(8, "b"), candidate(5, "d")];
     let sought = sought();
     let found: Vec<u64> = sought.among(&runs).iter().map(|found| found.run.run).collect();
     assert_eq!(found, [9, 7, 5]);

@@ -51,8 +51,7 @@ impl Looking<'_> {
     /// The environments of the policy, and those that jobs of the race name besides.
     fn needed(&self) -> BTreeMap<String, Needed> {
         let mut all: BTreeMap<String, Needed> = BTreeMap::new();
-        let named: Vec<String> =
-            self.race_jobs().filter_map(|(_, job)| job.environment.clone()).collect();
+        let named: Vec<String> = self.race_jobs().filter_map(|(_, job)| job.environment.clone()).collect();
         for branch in &self.policy.branches {
             let is_named = named.iter().any(|name| name.eq_ignore_ascii_case(&branch.environment));
             if is_chosen_by_criteria(self.policy, branch) && !is_named {

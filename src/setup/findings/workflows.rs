@@ -30,6 +30,9 @@ const NEEDS: [(&str, &str, bool, &str, &str, &str); 17] = [
     ("advise", "--comment", true, "", "pull-requests", "write"),
 ];
 
+/// The event in whose runs a verdict may be carried over.
+const CARRIED_IN: &str = "pull_request";
+
 impl Looking<'_> {
     /// Every branch needs a job that names its environment.
     pub(super) fn gates(&mut self) {
@@ -97,7 +100,7 @@ impl Looking<'_> {
         for (workflow, job) in self.race_jobs() {
             let subject = told(workflow, job);
             permissions(workflow, job, &subject, &mut found);
-            self.by_policy(job, &subject, &mut found);
+            self.by_policy(workflow, job, &subject, &mut found);
             let gate = self.policy.branches.iter().any(|branch| stands_for(&branch.gate, &job.name));
             if !gate
                 && !job.commands.is_empty()
@@ -137,7 +140,7 @@ impl Looking<'_> {
     /// What a job needs only by what the policy says: where the criteria have a say, who
     /// decides reads both sides of the change; where a verdict may be carried over, it is
     /// looked for; and cancelling is a write.
-    fn by_policy(&self, job: &Job, subject: &str, found: &mut Vec<Finding>) {
+    fn by_policy(&self, workflow: &Workflow, job: &Job, subject: &str, found: &mut Vec<Finding>) {
         if job.permissions == Permissions::Unset {
             return;
         }
@@ -149,7 +152,8 @@ impl Looking<'_> {
         if self.policy.selection != Selection::Manual && (calls("wait") || settling) {
             needs.push(("takes the advice of the criteria", "contents", "read"));
         }
-        if self.policy.carry != Carry::Never && (calls("wait") || opening) {
+        let of_a_pull_request = workflow.events.contains(CARRIED_IN) && job.may_run_for(CARRIED_IN);
+        if self.policy.carry != Carry::Never && of_a_pull_request && (calls("wait") || opening) {
             for permission in ["actions", "contents", "pull-requests"] {
                 needs.push(("looks for a verdict to carry over", permission, "read"));
             }

@@ -366,7 +366,7 @@ fn what_the_policy_asks_for_needs_its_permissions() {
         let all: Vec<String> = all.iter().map(|name| format!("{name}: read")).collect();
         edit(&mut facts, "actions: read, checks: read, pull-requests: read, statuses: read", &all.join(", "));
         let job = format!("{{ permissions: {{}}, steps: [{{run: {run}}}] }}");
-        add_workflow(&mut facts, &format!("on: [push]\njobs: {{ a: {job} }}"));
+        add_workflow(&mut facts, &format!("on: [pull_request]\njobs: {{ a: {job} }}"));
         let found = findings(&facts, &policy).into_iter();
         let found = found.filter(|finding| finding.code == Code::PermissionMissing);
         let mut items: Vec<String> = found.map(|finding| finding.item).collect();
