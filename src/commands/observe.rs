@@ -206,7 +206,8 @@ impl Race {
     /// Asks the criteria, where somebody wants to know and nobody has asked yet.
     async fn advise(&mut self, policy: &Policy, run: &Run) -> Result<Option<Box<Advised>>, ApiError> {
         let decides = policy.selection != Selection::Manual;
-        if self.advice.is_some() || !decides && !(self.curious && policy.criteria.is_some()) {
+        let asks = decides || self.curious && policy.criteria.is_some();
+        if self.advice.is_some() || !asks {
             return Ok(None);
         }
         let advised = match self.ask_the_criteria(policy, run).await {

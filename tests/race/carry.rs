@@ -44,10 +44,11 @@ fn since() -> Since {
 #[test]
 fn each_reason_against_it_is_enough() {
     type Bend = fn(&mut Policy, &mut Soaked, &mut Since);
-    let (never, gone): (fn(&NotCarried) -> bool, fn(&NotCarried) -> bool) =
+    type Is = fn(&NotCarried) -> bool;
+    let (never, gone): (Is, Is) =
         (|why| *why == NotCarried::Never, |why| matches!(why, NotCarried::Rewritten { .. }));
-    let needs: fn(&NotCarried) -> bool = |why| matches!(why, NotCarried::NeedsTestnet { .. });
-    let cases: [(Bend, fn(&NotCarried) -> bool); 17] = [
+    let needs: Is = |why| matches!(why, NotCarried::NeedsTestnet { .. });
+    let cases: [(Bend, Is); 17] = [
         (|policy, _, _| policy.carry = Carry::Never, never),
         (|_, _, since| since.relation = "diverged".to_owned(), gone),
         (|_, _, since| since.relation = "behind".to_owned(), gone),
