@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+use testnet_deployer::rehearsal::workflow::relay as relay_of_init;
+use testnet_deployer::setup::by_criteria::by_criteria;
+use testnet_deployer::setup::workflow::POLL;
 
 use played::{HOSTS, assert_nothing_is_left, play, rehearse};
 
@@ -133,6 +136,37 @@ fn where_the_criteria_choose_and_need_a_testnet_only_the_testnet_waits() {
         assert_eq!((&null["state"], &null["excluded"]), (&"skipped".into(), &true.into()), "{mode}");
     }
     play("--selection auto --approve none --deadline 3s", 12, "undecided", None);
+}
+
+/// What the job says that asks the criteria decides which gate runs, and nothing else.
+#[test]
+fn a_forged_advice_wins_nothing() {
+    let auto = by_criteria(POLL);
+    let forged = auto
+        .replace("needs.advise.outputs.testnet_needed == 'false'", "needs.advise.result == 'success'")
+        .replace("needs.advise.outputs.testnet_needed != 'false'", "needs.advise.result != 'success'");
+    assert_ne!(forged, auto);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("forged.yml");
+    std::fs::write(&file, forged).unwrap();
+    let flags = format!("--selection auto --approve none --workflow {}", file.display());
+    let played = play(&flags, 11, "lost", None);
+    let null = &played.verdict()["branches"][1];
+    assert_eq!((&null["state"], &null["excluded"]), (&"succeeded".into(), &true.into()));
+}
+
+/// Where nobody could tell whether a testnet is needed, one is, and the soak goes from leg
+/// to leg as ever.
+#[test]
+fn where_the_criteria_cannot_be_asked_the_testnet_waits() {
+    let broken = by_criteria(&relay_of_init()).replace("run: exec race advise\n", "run: exit 3\n");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("broken.yml");
+    std::fs::write(&file, broken).unwrap();
+    let flags = "--mode relay --selection auto --approve testnet --sessions 150 --max-runtime 6s";
+    let played = play(&format!("{flags} --workflow {}", file.display()), 0, "won", Some("testnet"));
+    assert!(played.file("soak-2.log").exists(), "{}", played.told());
+    assert!(!played.file("null.log").exists(), "{}", played.told());
 }
 
 /// The shipped workflow on `merge_group`: no gate runs, and the check of the group says
