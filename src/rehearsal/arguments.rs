@@ -59,6 +59,9 @@ pub struct Arguments {
     /// Have the run cancelled once it is won, with `--mode relay`
     #[arg(long)]
     pub cancel_after_win: bool,
+    /// Push a change of this file once the check is green, with `carry = "not-needed"`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["legs", "fault", "fork"])]
+    pub push: Option<String>,
     /// Put the pull request into a merge queue once the check is green
     #[arg(long, conflicts_with_all = ["legs", "fault"])]
     pub merge_queue: bool,

@@ -5,6 +5,7 @@
 //! A rehearsal is a [`scenario`](scenario::Scenario), played on a stage (the
 //! stand-ins and the files of a repository) by the jobs of the shipped workflow.
 
+mod afterwards;
 pub mod arguments;
 mod deployment;
 mod desk;
@@ -13,7 +14,6 @@ pub mod github;
 mod legs;
 mod page;
 mod play;
-mod queue;
 mod relay;
 mod reviewer;
 pub mod scenario;

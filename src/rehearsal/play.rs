@@ -22,7 +22,7 @@ use super::staged::Staged;
 use super::testnet::{FAULTY_ON, UNDO_AFTER};
 use super::workflow::{Ended, Runner, Workflow};
 use super::world::ReviewState;
-use super::{queue, relay};
+use super::{afterwards, relay};
 use crate::commands::{Signal, Signals};
 use crate::exit::Exit;
 use crate::report::Output;
@@ -60,9 +60,9 @@ pub(super) async fn play(
     let own = Staged::pull_requests_own(&stage, scenario.fork.is_none()).await?;
     let mut play = Play::begin(scenario, workflow, &stage, own, output)?;
     let ending = play.until_the_end(&mut signals).await;
-    let mut queued = true;
-    if scenario.merge_queue && ending.as_ref().is_ok_and(|ending| play.is_green(ending)) {
-        queued = queue::play(scenario, workflow, &stage, &mut play.show, &mut signals).await?;
+    let mut then = None;
+    if ending.as_ref().is_ok_and(|ending| play.is_green(ending)) {
+        then = afterwards::play(scenario, workflow, &stage, &mut play.show, &mut signals).await?;
     }
     let told = match &ending {
         Ok(ending) => play.tell(ending).await,
@@ -84,7 +84,7 @@ pub(super) async fn play(
     stage.write_exchanges()?;
     told?;
     Ok(match ending? {
-        _ if !queued => Exit::BranchFailed.code(),
+        _ if then.is_some() => then.map_or(0, Exit::code),
         Ending::Decided(status) => code_of(status),
         Ending::Over => code_of(last),
         Ending::Asked(signal) => signal.exit().code(),

@@ -45,6 +45,8 @@ pub struct Scenario {
     pub max_runtime: Option<Duration>,
     /// The run is cancelled once it is won.
     pub cancel_after_win: bool,
+    /// The file that a push changes once the check is green.
+    pub push: Option<String>,
     /// The merge queue takes the pull request once it may be merged.
     pub merge_queue: bool,
     /// How many legs the soak has, where it is shown alone.
@@ -114,6 +116,7 @@ impl TryFrom<&Arguments> for Scenario {
             change: arguments.change.clone(),
             max_runtime: arguments.max_runtime,
             cancel_after_win: arguments.cancel_after_win,
+            push: arguments.push.clone(),
             merge_queue: arguments.merge_queue,
         })
     }

@@ -106,7 +106,7 @@ impl Stage {
         let testnet = Testnet::raise(&directory.join("hosts"), &base, &head_sha).await?;
         let mut policies =
             vec![("race.toml", race_policy(scenario)), ("testnet.toml", testnet.policy(scenario, &chain))];
-        if scenario.selection != Selection::Manual {
+        if scenario.selection != Selection::Manual || scenario.push.is_some() {
             policies.push(("criteria.toml", CRITERIA.to_owned()));
         }
         // What the pull request does not change its head has as well.
@@ -179,10 +179,12 @@ fn race_policy(scenario: &Scenario) -> String {
     let deadline = duration::format(scenario.deadline);
     let job = if scenario.mode == Mode::Relay { "soaked" } else { "testnet" };
     let selection = scenario.selection.word();
+    let carry = if scenario.push.is_some() { "not-needed" } else { "never" };
     let after_win = if scenario.cancel_after_win { "cancel-run" } else { "leave" };
     format!(
         r#"check = "{CHECK}"
 selection = "{selection}"
+carry = "{carry}"
 after_win = "{after_win}"
 
 [[branch]]

@@ -34,19 +34,42 @@ impl Staged {
     ///
     /// When the stand-in refuses, or a file cannot be written.
     pub(super) async fn pull_requests_own(stage: &Stage, trusted: bool) -> io::Result<Self> {
+        Self { id: stage.run, event: "pull_request", prefix: "", trusted, place: stage.path("") }
+            .of_the_pull_request(stage, "opened")
+            .await
+    }
+
+    /// The author pushes a change of that file, which cancels the run before.
+    ///
+    /// # Errors
+    ///
+    /// When the stand-in refuses, or a file cannot be written.
+    pub(super) async fn pushed(stage: &Stage, file: &str) -> io::Result<Self> {
+        let id = stage.github.change(|world, now| {
+            let head = world.push(stage.pull_request, "Push", now);
+            world.write_file(&head, file, "pushed\n");
+            world.cancel_run(stage.run, now);
+            world.start_pull_request_run(stage.pull_request, now)
+        });
+        let place = stage.path("pushed");
+        fs::create_dir_all(&place)?;
+        Self { id, event: "pull_request", prefix: "pushed ", trusted: true, place }
+            .of_the_pull_request(stage, "synchronize")
+            .await
+    }
+
+    async fn of_the_pull_request(self, stage: &Stage, action: &str) -> io::Result<Self> {
         let person = stage.reviewer();
         let pull_request = person.get(&format!("/pulls/{}", stage.pull_request)).await?;
         let event = json!({
-            "action": "opened",
+            "action": action,
             "number": stage.pull_request,
             "sender": pull_request["user"],
             "repository": person.get("").await?,
             "pull_request": pull_request,
         });
-        let staged =
-            Self { id: stage.run, event: "pull_request", prefix: "", trusted, place: stage.path("") };
-        staged.write_event(&event)?;
-        Ok(staged)
+        self.write_event(&event)?;
+        Ok(self)
     }
 
     /// Dispatches the workflow for the pull request, as a maintainer does who has

@@ -22,7 +22,7 @@ use testnet_deployer::rehearsal::workflow::relay as relay_of_init;
 use testnet_deployer::setup::by_criteria::by_criteria;
 use testnet_deployer::setup::workflow::POLL;
 
-use played::{HOSTS, assert_nothing_is_left, play, rehearse};
+use played::{HOSTS, assert_nothing_is_left, play, play_to, rehearse};
 
 #[test]
 fn the_testnet_wins() {
@@ -182,7 +182,35 @@ fn in_a_merge_queue_the_check_mirrors_the_pull_requests() {
         assert!(!played.file(&format!("queue/{job}.log")).exists(), "{job} ran in the queue");
     }
     let told = played.told();
-    assert!(told.contains("merge queue: testnet-deployer on "), "{told}");
+    assert!(told.contains("queue testnet-deployer on "), "{told}");
+}
+
+/// The soak is not run again for a push that the criteria let pass, and the merge queue
+/// mirrors what was carried over.
+#[test]
+fn a_push_that_needs_no_testnet_keeps_the_verdict() {
+    let flags = "--approve testnet --sessions 25 --push docs/guide.md --merge-queue";
+    let played = play(flags, 0, "won", Some("testnet"));
+    let carried = played.json("pushed/verdict.json");
+    assert_eq!(carried["reason"]["code"], "carried-over", "{carried}");
+    assert_eq!(carried["carried_from"]["head_sha"], played.verdict()["run"]["head_sha"]);
+    assert!(!played.file("pushed/testnet.log").exists());
+    assert_eq!(played.json("queue/verdict.json")["reason"]["code"], "mirrored-success");
+
+    let played = play_to("--mode relay --approve testnet --sessions 25 --push docs/guide.md", 0);
+    assert!(played.told().contains("pushed testnet-deployer on "), "{}", played.told());
+    assert!(played.told().contains(" is success after "), "{}", played.told());
+}
+
+#[test]
+fn a_push_that_touches_the_core_races_anew() {
+    for mode in ["poll", "relay"] {
+        let flags = format!("--mode {mode} --approve testnet --sessions 25 --push runtime/src/lib.rs");
+        let played = play_to(&flags, 12);
+        let log = if mode == "poll" { "pushed/testnet-deployer.log" } else { "pushed/open.log" };
+        let log = std::fs::read_to_string(played.file(log)).unwrap();
+        assert!(log.contains("no verdict is carried over: by the criteria what differs from"), "{log}");
+    }
 }
 
 #[test]
