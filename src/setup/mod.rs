@@ -6,6 +6,7 @@ pub mod admit;
 pub mod answers;
 pub mod code;
 pub mod codeowners;
+pub mod cost;
 pub mod facts;
 pub mod files;
 pub mod findings;
