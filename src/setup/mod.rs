@@ -7,6 +7,7 @@ pub mod answers;
 pub mod by_criteria;
 pub mod code;
 pub mod codeowners;
+pub mod cost;
 pub mod facts;
 pub mod files;
 pub mod findings;

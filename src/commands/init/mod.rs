@@ -16,6 +16,7 @@ use crate::cli::{Format, Init};
 use crate::exit::Exit;
 use crate::policy::{Policy, Selection};
 use crate::report::inert_lines;
+use crate::setup::cost::Cost;
 use crate::setup::files::{File, code_owners, files, room_told};
 use crate::setup::mode::{Mode, fit};
 use crate::setup::workspace::names_the_check;
@@ -159,7 +160,10 @@ fn told(answers: &Answers, plan: &[(File, Kept)], owners: &Owners, root: &Path) 
     for mode in Mode::ALL {
         let chosen = if mode == answers.mode { "*" } else { " " };
         let _ = match fit(mode, &soak, answers.runs_on) {
-            Ok(room) => writeln!(text, "{chosen} {:5}  fits: {}", mode.word(), room_told(mode, room)),
+            Ok(room) => {
+                let (room, cost) = (room_told(mode, room), Cost::of(mode, &soak, answers.runs_on));
+                writeln!(text, "{chosen} {:5}  fits: {room}; {cost}", mode.word())
+            }
             Err(why) => writeln!(text, "{chosen} {:5}  does not fit: {why}", mode.word()),
         };
     }
