@@ -111,6 +111,9 @@ impl Job {
     #[must_use]
     pub fn may_run_for(&self, event: &str) -> bool {
         let condition = self.condition.as_deref().unwrap_or_default();
+        if condition.contains("event_name != ") {
+            return !condition.contains(&format!("event_name != '{event}'"));
+        }
         !condition.contains("event_name") || condition.contains(event)
     }
 
