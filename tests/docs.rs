@@ -59,6 +59,18 @@ fn the_table_of_findings_is_that_of_the_code() {
 }
 
 #[test]
+fn the_page_on_security_names_findings_that_there_are() {
+    let page = page("docs/security-model.md");
+    let named = page.split("*doctor*: `").skip(1).filter_map(|rest| rest.split(')').next());
+    let words: Vec<&str> =
+        named.flat_map(|words| words.split(", ")).map(|word| word.trim_matches('`')).collect();
+    assert!(words.len() > 8, "{words:?}");
+    for word in words {
+        assert!(Code::ALL.iter().any(|code| code.word() == word), "`{word}` is no finding");
+    }
+}
+
+#[test]
 fn what_the_rehearsals_runner_knows_is_what_the_page_lists() {
     let told = rows(&page("docs/reference/rehearsal-runner.md"));
     let mut known: Vec<(&str, &[&str])> = vec![
@@ -202,7 +214,9 @@ fn texts_of_the_program() -> Vec<String> {
             match token {
                 proc_macro2::TokenTree::Group(group) => literals(group.stream(), found),
                 proc_macro2::TokenTree::Literal(literal) => {
-                    found.extend(syn::parse_str::<syn::LitStr>(&literal.to_string()).ok().map(|text| text.value()));
+                    found.extend(
+                        syn::parse_str::<syn::LitStr>(&literal.to_string()).ok().map(|text| text.value()),
+                    );
                 }
                 _ => {}
             }

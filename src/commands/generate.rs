@@ -32,8 +32,11 @@ pub(super) fn run(arguments: &Generate, context: &Context) -> Result<Exit, Failu
 /// One page with every subcommand in it: whoever looks for a flag finds it by one search.
 fn man(mut command: clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
     command.build();
-    let subcommands: Vec<clap::Command> =
-        command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help").cloned().collect();
+    let subcommands: Vec<clap::Command> = command
+        .get_subcommands()
+        .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
+        .cloned()
+        .collect();
     let whole = Man::new(command).section("1").manual("race manual");
     whole.render_title(page)?;
     whole.render_name_section(page)?;

@@ -61,7 +61,9 @@ fn stamped(text: &str) -> String {
     let stamp = format!("{STAMP}{}: this file was not edited while that number fits\n", digest(text));
     match text.split_once('\n') {
         // What runs a script, or tells an editor the schema, must stay in the first line.
-        Some((first, rest)) if first.starts_with("#!") || first.starts_with("#:") => format!("{first}\n{stamp}{rest}"),
+        Some((first, rest)) if first.starts_with("#!") || first.starts_with("#:") => {
+            format!("{first}\n{stamp}{rest}")
+        }
         _ => format!("{stamp}{text}"),
     }
 }

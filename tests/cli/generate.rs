@@ -35,7 +35,8 @@ fn bash_proposes_subcommands_flags_and_values() {
     assert_eq!(proposed(&["race", "settle", "--exit"]), ["--exit-verdict"]);
     assert_eq!(proposed(&["race", "init", "--runner", ""]), ["hosted", "self-hosted"]);
     let all = proposed(&["race", ""]);
-    for subcommand in ["wait", "settle", "choose", "inspect", "deploy", "monitor", "init", "doctor", "advise"] {
+    for subcommand in ["wait", "settle", "choose", "inspect", "deploy", "monitor", "init", "doctor", "advise"]
+    {
         assert!(all.iter().any(|word| word == subcommand), "{subcommand}: {all:?}");
     }
 }
@@ -48,7 +49,12 @@ fn zsh_and_fish_have_completions_too() {
 
 /// Runs a program of the system on the page; none where it is not there.
 fn read_by(program: &str, arguments: &[&str], page: &std::path::Path) -> Option<Output> {
-    let command = Command::new(program).args(arguments).arg(page).env("MANPAGER", "cat").env("MANWIDTH", "100").output();
+    let command = Command::new(program)
+        .args(arguments)
+        .arg(page)
+        .env("MANPAGER", "cat")
+        .env("MANWIDTH", "100")
+        .output();
     command.ok()
 }
 

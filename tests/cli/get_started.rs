@@ -31,7 +31,10 @@ fn nothing() -> Scene {
 fn by_hand(scene: &Scene, call: &str, calls: usize) {
     if call == "policy check" {
         let policy = scene.read("policies/testnet.toml");
-        scene.write("policies/testnet.toml", &policy.replace("host_keys = []", &format!("host_keys = [\"{HOST_KEY}\"]")));
+        scene.write(
+            "policies/testnet.toml",
+            &policy.replace("host_keys = []", &format!("host_keys = [\"{HOST_KEY}\"]")),
+        );
     }
     if call == "doctor" && calls == 2 {
         let files = [".github/workflows/testnet-deployer.yml", "policies/race.toml", "policies/testnet.toml"];

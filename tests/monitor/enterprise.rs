@@ -15,10 +15,9 @@ async fn the_api_is_trusted_by_the_ca_that_the_variable_names_and_by_no_other() 
     github.admit(Token::of_person("ghp_person", "dora"));
     let (port, ca) = tls(Url::parse(github.api_url()).unwrap().port().unwrap()).await;
     let directory = tempfile::tempdir().unwrap();
-    for (ca, exit, told) in [
-        (ca, 4, "GitHub knows no `actions/runs/7"),
-        (tls(1).await.1, 12, "GitHub cannot be reached: "),
-    ] {
+    for (ca, exit, told) in
+        [(ca, 4, "GitHub knows no `actions/runs/7"), (tls(1).await.1, 12, "GitHub cannot be reached: ")]
+    {
         let file = directory.path().join("ca.pem");
         std::fs::write(&file, ca).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_race"));

@@ -74,7 +74,8 @@ fn named(text: &str) -> (&str, &str) {
 
 #[test]
 fn shipped_policies_and_presets_fit_the_schema_that_they_name() {
-    let shipped = ["race.toml", "testnet.toml", "criteria.toml", "presets/dkg-substrate.toml", "presets/tangle.toml"];
+    let shipped =
+        ["race.toml", "testnet.toml", "criteria.toml", "presets/dkg-substrate.toml", "presets/tangle.toml"];
     for name in shipped {
         let path = Path::new("policies").join(name);
         let text = read(&path);
@@ -130,8 +131,16 @@ fn a_misspelt_key_and_a_wrong_type_do_not_fit() {
         ("race.toml", "[[branch]]\nenvironment = \"testnet\"", "name"),
         ("testnet.toml", "check = \"gate\"", "check"),
         ("testnet.toml", "[monitor]\nsession_length = \"1m\"\nnode = [{ ulr = \"ws://a\" }]", "ulr"),
-        ("testnet.toml", "[monitor]\nsession_length = \"1m\"\nnode = []\nquorum = \"all\"", "/monitor/quorum"),
-        ("testnet.toml", "[deploy]\nhost = [{ name = \"a\", address = \"b\", port = 70000 }]\nstep = []", "port"),
+        (
+            "testnet.toml",
+            "[monitor]\nsession_length = \"1m\"\nnode = []\nquorum = \"all\"",
+            "/monitor/quorum",
+        ),
+        (
+            "testnet.toml",
+            "[deploy]\nhost = [{ name = \"a\", address = \"b\", port = 70000 }]\nstep = []",
+            "port",
+        ),
         ("criteria.toml", "[[criteria.rule]]\nname = \"a\"\nadvice = \"needed\"", "/criteria/rule/0/advice"),
     ] {
         let wrong = wrong(&of(name), text);
@@ -143,7 +152,9 @@ fn a_misspelt_key_and_a_wrong_type_do_not_fit() {
 /// What must hold between the values is no matter of a schema.
 fn taken(value: &Value) -> bool {
     let mut unknown = 0;
-    let read = Policy::deserialize(serde_ignored::Deserializer::new(value, &mut |_: serde_ignored::Path<'_>| unknown += 1));
+    let read = Policy::deserialize(serde_ignored::Deserializer::new(value, &mut |_: serde_ignored::Path<
+        '_,
+    >| unknown += 1));
     read.is_ok() && unknown == 0
 }
 
@@ -249,7 +260,9 @@ fn the_pattern_of_durations_is_what_is_read() {
     }
     // White space between two digits, which is passed over, is nothing to propose.
     let whole = one.iter().filter(|text| !text.trim().ends_with(|c: char| c.is_ascii_digit()));
-    let pairs = whole.flat_map(|a| ["5h", "40m", "x", "3"].map(|b| [format!("{b}{a}"), format!("{a} {b}")])).flatten();
+    let pairs = whole
+        .flat_map(|a| ["5h", "40m", "x", "3"].map(|b| [format!("{b}{a}"), format!("{a} {b}")]))
+        .flatten();
     let (mut yes, mut no) = (0, 0);
     for text in one.iter().cloned().chain(pairs) {
         let read = duration::parse(&text).is_ok();

@@ -36,7 +36,13 @@ const BEGIN: &str = "<!-- made of the shapes: ";
 const END: &str = "<!-- until here -->";
 
 /// Every table by the name of its place.
-fn collect(name: &str, path: &str, table: &Table, defaults: Option<&Value>, made: &mut Vec<(String, String)>) {
+fn collect(
+    name: &str,
+    path: &str,
+    table: &Table,
+    defaults: Option<&Value>,
+    made: &mut Vec<(String, String)>,
+) {
     // Tables of files other than race.toml have no keys of their own at the top.
     if !path.is_empty() || table.keys.iter().any(|key| below(key).is_none()) {
         made.push((name.to_owned(), keys(path, table, defaults)));
@@ -99,11 +105,16 @@ fn told(path: &str, key: &Key) -> String {
                 words.iter().map(|(word, _)| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", ")
             }
             Kind::Word(_) => "a word, [see below](#WORDS)".to_owned(),
-            Kind::WordOr(words, other) => format!("{} or {}", plain(&Kind::Word(words.clone())), plain(other)),
-            Kind::List(item) => format!("array of {}", match &**item {
-                Kind::Text => "strings".to_owned(),
-                other => plain(other).replace("a word", "words"),
-            }),
+            Kind::WordOr(words, other) => {
+                format!("{} or {}", plain(&Kind::Word(words.clone())), plain(other))
+            }
+            Kind::List(item) => format!(
+                "array of {}",
+                match &**item {
+                    Kind::Text => "strings".to_owned(),
+                    other => plain(other).replace("a word", "words"),
+                }
+            ),
             Kind::Table(_) => "table".to_owned(),
             Kind::Tables(_) => "tables".to_owned(),
         }

@@ -200,10 +200,12 @@ fn last(ty: &Type) -> (String, Option<&Type>) {
     let Type::Path(path) = ty else { panic!("no type of a key") };
     let last = path.path.segments.last().unwrap();
     let inner = match &last.arguments {
-        PathArguments::AngleBracketed(arguments) => arguments.args.iter().find_map(|argument| match argument {
-            GenericArgument::Type(ty) => Some(ty),
-            _ => None,
-        }),
+        PathArguments::AngleBracketed(arguments) => {
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            })
+        }
         _ => None,
     };
     (last.ident.to_string(), inner)
