@@ -156,7 +156,8 @@ fn what_git_does_not_know_is_told() {
 /// The cookbook's two cases, by the criteria that we ship.
 #[test]
 fn the_cookbook_shows_what_is_really_printed() {
-    let read = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let read =
+        |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
     let commits = regex::Regex::new("[0-9a-f]{11}").unwrap();
     let page = read("docs/criteria.md");
     let page = commits.replace_all(&page, "COMMIT");
