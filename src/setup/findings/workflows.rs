@@ -8,8 +8,7 @@ use crate::setup::code::{Code, Finding};
 use crate::setup::workflow_file::{Job, Permissions, Workflow};
 
 /// What a call of `race` asks of GitHub: (subcommand, flag, whether with it or
-/// without it, the event that it takes, permission, degree). In a merge queue `settle`
-/// judges no run of its own: `!merge_group` is every other event.
+/// without it, the event that it takes, permission, degree).
 const NEEDS: [(&str, &str, bool, &str, &str, &str); 17] = [
     ("wait", "", true, "", "actions", "read"),
     ("wait", "--policies", false, "", "contents", "read"),
@@ -17,7 +16,7 @@ const NEEDS: [(&str, &str, bool, &str, &str, &str); 17] = [
     ("wait", "", true, "merge_group", "checks", "read"),
     ("wait", "", true, "merge_group", "pull-requests", "read"),
     ("wait", "", true, "merge_group", "statuses", "read"),
-    ("settle", "--open", false, "!merge_group", "actions", "read"),
+    ("settle", "--open", false, "", "actions", "read"),
     ("settle", "--policies", false, "", "contents", "read"),
     ("settle", "", true, "", "statuses", "write"),
     ("settle", "", true, "workflow_dispatch", "pull-requests", "read"),
@@ -169,13 +168,9 @@ fn permissions(workflow: &Workflow, job: &Job, subject: &str, found: &mut Vec<Fi
             let given =
                 |word: &String| word == flag || word.split_once('=').is_some_and(|(key, _)| key == flag);
             let called = words[0] == subcommand && (flag.is_empty() || words.iter().any(given) == with);
-            let started = match event.strip_prefix('!') {
-                None => event.is_empty() || workflow.events.contains(event) && job.may_run_for(event),
-                Some(other) => workflow.events.iter().any(|event| event != other && job.may_run_for(event)),
-            };
+            let started = event.is_empty() || workflow.events.contains(event) && job.may_run_for(event);
             if called && started && !job.permissions.allow(permission, degree) {
-                let named = !event.is_empty() && !event.starts_with('!');
-                let event = if named { format!(" for `{event}`") } else { String::new() };
+                let event = if event.is_empty() { String::new() } else { format!(" for `{event}`") };
                 let what = format!(
                     "the job `{name}` runs `race {subcommand}`{event} without `{permission}: {degree}`"
                 );
