@@ -7,6 +7,9 @@ use crate::race::stands_for;
 use crate::setup::code::{Code, Finding};
 use crate::setup::workflow_file::{Job, Permissions, Workflow};
 
+/// Stands for every event whose runs race: all but that of a merge queue.
+const RACED: &str = "any but merge_group";
+
 /// What a call of `race` asks of GitHub: (subcommand, flag, whether with it or
 /// without it, the event that it takes, permission, degree).
 const NEEDS: [(&str, &str, bool, &str, &str, &str); 17] = [
@@ -16,7 +19,7 @@ const NEEDS: [(&str, &str, bool, &str, &str, &str); 17] = [
     ("wait", "", true, "merge_group", "checks", "read"),
     ("wait", "", true, "merge_group", "pull-requests", "read"),
     ("wait", "", true, "merge_group", "statuses", "read"),
-    ("settle", "--open", false, "", "actions", "read"),
+    ("settle", "--open", false, RACED, "actions", "read"),
     ("settle", "--policies", false, "", "contents", "read"),
     ("settle", "", true, "", "statuses", "write"),
     ("settle", "", true, "workflow_dispatch", "pull-requests", "read"),
@@ -168,9 +171,18 @@ fn permissions(workflow: &Workflow, job: &Job, subject: &str, found: &mut Vec<Fi
             let given =
                 |word: &String| word == flag || word.split_once('=').is_some_and(|(key, _)| key == flag);
             let called = words[0] == subcommand && (flag.is_empty() || words.iter().any(given) == with);
-            let started = event.is_empty() || workflow.events.contains(event) && job.may_run_for(event);
+            let starts = |event: &str| workflow.events.contains(event) && job.may_run_for(event);
+            let started = match event {
+                "" => true,
+                RACED => workflow.events.iter().any(|event| event != "merge_group" && starts(event)),
+                event => starts(event),
+            };
             if called && started && !job.permissions.allow(permission, degree) {
-                let event = if event.is_empty() { String::new() } else { format!(" for `{event}`") };
+                let event = if event.is_empty() || event == RACED {
+                    String::new()
+                } else {
+                    format!(" for `{event}`")
+                };
                 let what = format!(
                     "the job `{name}` runs `race {subcommand}`{event} without `{permission}: {degree}`"
                 );
