@@ -158,8 +158,8 @@ fn told(answers: &Answers, plan: &[(File, Kept)], owners: &Owners, root: &Path) 
     for mode in Mode::ALL {
         let chosen = if mode == answers.mode { "*" } else { " " };
         let _ = match fit(mode, &soak, answers.runs_on) {
-            Ok(room) => writeln!(text, "{chosen} {:5}  fits: {}", mode.word(), room_told(mode, room)),
-            Err(why) => writeln!(text, "{chosen} {:5}  does not fit: {why}", mode.word()),
+            Ok(room) => writeln!(text, "{chosen} {:7}  fits: {}", mode.word(), room_told(mode, room)),
+            Err(why) => writeln!(text, "{chosen} {:7}  does not fit: {why}", mode.word()),
         };
     }
     text.push('\n');
@@ -237,7 +237,7 @@ fn next(answers: &Answers, plan: &[(File, Kept)], owners: &Owners) -> Vec<String
     }
     let names = &answers.environments;
     let mut secrets = format!("the secret TESTNET_SSH_KEY in the environment {}", names.testnet);
-    if answers.mode == Mode::Relay {
+    if answers.mode != Mode::Poll {
         let _ =
             write!(secrets, "; in {} one of a key that can only forward (docs/testnet/keys.md)", names.soak);
     }
