@@ -28,7 +28,7 @@ use super::proof::{FILE, Proofs};
 use super::signals::Signals;
 use super::{Context, Failure, connect, policy_source};
 use look::{Current, look};
-use open::{Over, Soak, by_turn, has_ended, name, open};
+use open::{Over, by_turn, has_ended, name, open};
 use settle::settle;
 use told::{Told, tell};
 

@@ -12,6 +12,7 @@ mod parse;
 mod process;
 mod runner;
 
+pub use crate::setup::workflow::{SAMPLED, SAMPLES};
 use crate::setup::workflow::with_legs;
 use action::Action;
 
