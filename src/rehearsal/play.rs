@@ -179,8 +179,9 @@ impl<'a> Play<'a> {
                         decided = Some(job.status);
                     }
                 }
-                ended = step_of(self.samples.runner()) => {
-                    self.samples.runner().map(|runner| runner.step_ended(&ended)).transpose()?;
+                ended = self.samples.next() => {
+                    let runner = self.samples.runner().zip(ended);
+                    runner.map(|(runner, ended)| runner.step_ended(&ended)).transpose()?;
                 }
                 ended = step_of(self.dispatched.as_mut()) => {
                     if let Some(dispatched) = &mut self.dispatched {

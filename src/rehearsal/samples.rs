@@ -3,6 +3,9 @@
 
 use std::fs;
 use std::io;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
 
 use super::arguments::{Contender, Mode};
 use super::legs::compared;
@@ -22,20 +25,20 @@ const LOOKS: u32 = 4;
 pub(super) struct Samples<'a> {
     stage: &'a Stage,
     workflow: Workflow,
-    /// Sessions from one look to the next.
-    stride: u32,
+    /// From one look to the next.
+    every: Duration,
     runner: Option<Runner<'a>>,
     count: u32,
-    /// The session from which on the next look is taken.
-    due: Option<u32>,
+    /// When the next look is taken.
+    due: Option<Instant>,
 }
 
 impl<'a> Samples<'a> {
     /// None is taken yet.
     pub(super) fn new(scenario: &Scenario, stage: &'a Stage) -> io::Result<Self> {
         let workflow = Workflow::parse(SAMPLES).map_err(io::Error::other)?;
-        let stride = (scenario.sessions / LOOKS).max(1);
-        Ok(Self { stage, workflow, stride, runner: None, count: 0, due: None })
+        let every = scenario.session_every * (scenario.sessions / LOOKS).max(1);
+        Ok(Self { stage, workflow, every, runner: None, count: 0, due: None })
     }
 
     /// Takes a look where one is due: the run has deployed, and its check is pending.
@@ -50,16 +53,16 @@ impl<'a> Samples<'a> {
             }
             let staged = runner.staged().clone();
             self.runner = None;
-            if let Some(line) = self.told(&staged)? {
+            if let Some(line) = self.told(&staged, run.staged().id)? {
                 show.say(&line);
             }
-            self.due = Some(*self.stage.chain.sessions().borrow() + self.stride);
+            self.due = Some(Instant::now() + self.every);
         }
-        let session = *self.stage.chain.sessions().borrow();
-        if !soaks(self.stage, run) || self.due.is_some_and(|due| session < due) {
+        if !soaks(self.stage, run) || self.due.is_some_and(|due| Instant::now() < due) {
             return Ok(());
         }
-        self.count += 1;
+        (self.count, self.due) = (self.count + 1, None);
+        let session = *self.stage.chain.sessions().borrow();
         show.say(&format!("samples: look {}, on a machine of its own, in session {session}", self.count));
         let staged = Staged::sampling(self.stage, self.count).await?;
         let mut runner = Runner::new(&self.workflow, self.stage, staged)?;
@@ -73,6 +76,19 @@ impl<'a> Samples<'a> {
         self.runner.is_none()
     }
 
+    /// The next step of the run that looks now; none where the next look is due.
+    pub(super) async fn next(&mut self) -> Option<Ended> {
+        match (&mut self.runner, self.due) {
+            (Some(runner), _) => Some(runner.next().await),
+            (None, Some(due)) => {
+                sleep_until(due).await;
+                self.due = None;
+                None
+            }
+            (None, None) => std::future::pending().await,
+        }
+    }
+
     /// The run that looks now.
     pub(super) fn runner(&mut self) -> Option<&mut Runner<'a>> {
         self.runner.as_mut()
@@ -80,8 +96,8 @@ impl<'a> Samples<'a> {
 
     /// What a look came to: by the file that it kept, and where that ended the soak by the
     /// chain's own record.
-    fn told(&self, staged: &Staged) -> io::Result<Option<String>> {
-        let name = format!("soak-{}-1", self.stage.run);
+    fn told(&self, staged: &Staged, run: u64) -> io::Result<Option<String>> {
+        let name = format!("soak-{run}-1");
         let path = staged.path("artifacts").join(name).join("soak.json");
         let Ok(text) = fs::read_to_string(path) else { return Ok(None) };
         let soak = Checkpoint::read(&text).map_err(io::Error::other)?;
