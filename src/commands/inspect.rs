@@ -168,7 +168,10 @@ impl Inspection<'_> {
             let Checkpoint { verdict, counted, target, updated_at, .. } = soak;
             let at = updated_at.map_or(String::new(), |at| format!(", looked at {at:.0}"));
             let title = Paint::Bold.on(color, &format!("soak of {}", inert(branch)));
-            format!("\n{title}  {}, {counted} of {target} sessions{at} (as the samples say)\n", verdict.word())
+            format!(
+                "\n{title}  {}, {counted} of {target} sessions{at} (as the samples say)\n",
+                verdict.word()
+            )
         });
         lines.collect()
     }

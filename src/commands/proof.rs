@@ -78,12 +78,7 @@ impl Proofs {
 
     /// Whether the run that kept it is one of the samples' own. What the list tells
     /// already spares asking for each that anybody else has kept.
-    async fn is_believed(
-        &mut self,
-        client: &mut Client,
-        kept: &Kept,
-        home: &Home,
-    ) -> Result<bool, ApiError> {
+    async fn is_believed(&mut self, client: &mut Client, kept: &Kept, home: &Home) -> Result<bool, ApiError> {
         let from_here = kept.repository == home.id && kept.head_repository == home.id;
         if !from_here || kept.head_branch != home.default_branch {
             return Ok(false);

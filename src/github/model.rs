@@ -11,7 +11,9 @@ use crate::race::choose::PendingReview;
 use crate::race::settle::{Mark, Posted};
 
 /// A value that may be missing or null, as its default.
-pub(super) fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 

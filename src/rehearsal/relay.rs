@@ -2,8 +2,8 @@
 //! what the check came to.
 
 use super::arguments::{Fault, Mode};
-use super::scenario::Scenario;
 use super::samples::soaks;
+use super::scenario::Scenario;
 use super::stage::{CHECK, Stage};
 use super::workflow::Runner;
 

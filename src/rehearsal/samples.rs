@@ -42,7 +42,12 @@ impl<'a> Samples<'a> {
     }
 
     /// Takes a look where one is due: the run has deployed, and its check is pending.
-    pub(super) async fn advance(&mut self, scenario: &Scenario, run: &Runner<'_>, show: &Show) -> io::Result<()> {
+    pub(super) async fn advance(
+        &mut self,
+        scenario: &Scenario,
+        run: &Runner<'_>,
+        show: &Show,
+    ) -> io::Result<()> {
         if scenario.mode != Mode::Sampled {
             return Ok(());
         }
@@ -102,7 +107,8 @@ impl<'a> Samples<'a> {
         let Ok(text) = fs::read_to_string(path) else { return Ok(None) };
         let soak = Checkpoint::read(&text).map_err(io::Error::other)?;
         let (count, verdict) = (self.count, soak.verdict.word());
-        let mut line = format!("samples: look {count}: {verdict}, {} of {} sessions", soak.counted, soak.target);
+        let mut line =
+            format!("samples: look {count}: {verdict}, {} of {} sessions", soak.counted, soak.target);
         if verdict == "passed" {
             let same = compared(&soak, &self.stage.chain);
             line = format!("{line}; {}", same.map_err(io::Error::other)?);

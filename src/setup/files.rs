@@ -32,8 +32,9 @@ pub struct File {
 #[must_use]
 pub fn files(answers: &Answers) -> Vec<File> {
     let file = |path, text: String, executable| File { path, text: stamped(&text), executable };
-    let samples = (answers.mode == Mode::Sampled)
-        .then(|| file(workflow::SAMPLES_PATH, named(samples(answers.runs_on, &answers.release), answers), false));
+    let samples = (answers.mode == Mode::Sampled).then(|| {
+        file(workflow::SAMPLES_PATH, named(samples(answers.runs_on, &answers.release), answers), false)
+    });
     let mut files = vec![
         file(workflow::PATH, workflow_text(answers), false),
         file("policies/race.toml", race(answers), false),

@@ -40,8 +40,7 @@ impl Sample<'_> {
         })?;
         // A look is no leg, and has no end but its own.
         monitor.max_runtime = None;
-        let subject =
-            Subject { sha: self.run.head_sha.clone(), merge_sha: None, code_hash: self.code_hash };
+        let subject = Subject { sha: self.run.head_sha.clone(), merge_sha: None, code_hash: self.code_hash };
         Terms::new(monitor, &subject)
             .map_err(|error| Failure::caused(Exit::Invalid, "cannot tell what the nodes must run", &error))
     }

@@ -54,14 +54,21 @@ pub(super) async fn look(
         sample(&by_current, context, clock).await?
     } else {
         let short = crate::race::short_sha(&commit);
-        context.output.log(&format!("[monitor] has changed since this soak began: it goes on by that of {short}"));
+        context
+            .output
+            .log(&format!("[monitor] has changed since this soak began: it goes on by that of {short}"));
         let Settings { policy, .. } = policy_source::at_commit(context, client, &commit, &[]).await?;
         sample(&of(&policy), context, clock).await?
     };
+    let help = "nothing is lost yet: the next look goes on from the sample before";
+    if !checkpoint.nodes.is_empty() && checkpoint.nodes.iter().all(|node| !node.answers) {
+        let trouble = checkpoint.nodes.iter().find_map(|node| node.trouble.as_deref());
+        let why = format!("no node answers: {}", trouble.unwrap_or("it is not known why"));
+        return Err(Failure::new(Exit::SoakUnmeasured, why).help(help));
+    }
     match checkpoint.verdict {
         // What one look could not see, the next one may: the chain tells of the time between.
-        Verdict::Unmeasured => Err(Failure::new(Exit::SoakUnmeasured, checkpoint.reason.text)
-            .help("nothing is lost yet: the next look goes on from the sample before")),
+        Verdict::Unmeasured => Err(Failure::new(Exit::SoakUnmeasured, checkpoint.reason.text).help(help)),
         _ => Ok(checkpoint),
     }
 }

@@ -60,7 +60,11 @@ async fn work(arguments: &Samples, context: &Context) -> Result<Exit, Failure> {
         let why = "no branch of the policy has `proof = \"soak\"`: there is nothing to look at";
         return Err(Failure::new(Exit::Invalid, why).help("`race init --mode sampled` writes such a policy"));
     }
-    if arguments.settle { sampling.settle_what_was_kept().await? } else { sampling.look_at_all().await? }
+    if arguments.settle {
+        sampling.settle_what_was_kept().await?
+    } else {
+        sampling.look_at_all().await?
+    }
     tell(context, &sampling.told)?;
     Ok(if sampling.told.failed.is_empty() { Exit::Done } else { Exit::Partial })
 }
@@ -194,7 +198,11 @@ impl Sampling<'_> {
     }
 
     fn fail(&mut self, soak: String, why: &str) {
-        self.context.output.annotate(Level::Warning, "a soak was not looked after", &format!("{soak}: {why}"));
+        self.context.output.annotate(
+            Level::Warning,
+            "a soak was not looked after",
+            &format!("{soak}: {why}"),
+        );
         self.told.failed.push((soak, why.to_owned()));
     }
 

@@ -137,12 +137,7 @@ fn of(run: &GateRun) -> AttemptId {
 }
 
 /// Waits before another try, or gives the error back.
-async fn again(
-    client: &Client,
-    context: &Context,
-    error: ApiError,
-    tries: &mut u32,
-) -> Result<(), ApiError> {
+async fn again(client: &Client, context: &Context, error: ApiError, tries: &mut u32) -> Result<(), ApiError> {
     *tries += 1;
     if *tries >= TRIES || !error.is_passing() {
         return Err(error);
@@ -169,9 +164,7 @@ pub(super) fn name(run: &Run, AttemptId { run: id, attempt }: AttemptId) -> Stri
 
 /// Those whose turn it is first: that nobody has looked at for the longest time.
 pub(super) fn by_turn(soaks: &mut [Soak]) {
-    soaks.sort_by_key(|soak| {
-        (soak.known.as_ref().and_then(|known| known.updated_at), soak.attempt)
-    });
+    soaks.sort_by_key(|soak| (soak.known.as_ref().and_then(|known| known.updated_at), soak.attempt));
 }
 
 /// What samples have kept of an attempt's soak, asked for by who settles it.

@@ -12,8 +12,8 @@ mod parse;
 mod process;
 mod runner;
 
-pub use crate::setup::workflow::{SAMPLED, SAMPLES};
 use crate::setup::workflow::with_legs;
+pub use crate::setup::workflow::{SAMPLED, SAMPLES};
 use action::Action;
 
 pub use process::leave_with_rehearsal;

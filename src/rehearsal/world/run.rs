@@ -80,7 +80,8 @@ impl World {
         let id = self.start_run("schedule", &tip, "alice", now);
         if let Some(run) = self.run_mut(id) {
             workflow.clone_into(&mut run.workflow_path);
-            run.workflow = workflow.rsplit('/').next().unwrap_or_default().trim_end_matches(".yml").to_owned();
+            run.workflow =
+                workflow.rsplit('/').next().unwrap_or_default().trim_end_matches(".yml").to_owned();
         }
         id
     }
