@@ -222,7 +222,9 @@ fn what_samples_runs_on_the_default_branch_alone() {
     assert_eq!(named, ["  schedule:", "  workflow_dispatch:"]);
     let job = job_in(SAMPLES, "samples");
     assert!(job.contains("if: github.ref_name == github.event.repository.default_branch\n"), "{job}");
-    for of_others in ["checkout@", "download-artifact", "github.event.pull_request", "head.", "inputs", "cache"] {
+    for of_others in
+        ["checkout@", "download-artifact", "github.event.pull_request", "head.", "inputs", "cache"]
+    {
         assert!(!job.contains(of_others), "{of_others}: {job}");
     }
     for line in job.lines().filter(|line| line.trim_start().starts_with("run:")) {

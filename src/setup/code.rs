@@ -36,6 +36,8 @@ pub enum Code {
     GateMissing,
     /// The gate's job names another environment, or none.
     GateUnguarded,
+    /// Nobody looks at a soak that is the proof.
+    SamplesMissing,
     /// An environment that is not there.
     EnvironmentMissing,
     /// A gate's environment without reviewers.
@@ -106,6 +108,7 @@ impl Code {
         Self::WorkflowInvalid,
         Self::GateMissing,
         Self::GateUnguarded,
+        Self::SamplesMissing,
         Self::EnvironmentMissing,
         Self::ReviewersMissing,
         Self::ReviewWaived,
