@@ -102,7 +102,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order in which findings are told.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::PoliciesMissing,
         Self::HostKeysUnpinned,
         Self::WorkflowInvalid,
