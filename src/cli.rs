@@ -265,6 +265,9 @@ pub struct Init {
     /// How the verdict is waited for [default: what fits the soak]
     #[arg(long, value_enum)]
     pub mode: Option<Mode>,
+    /// Who chooses among the branches [default: what policies/race.toml says, else manual]
+    #[arg(long, value_enum)]
+    pub selection: Option<Selection>,
     /// Whose runners the long jobs run on
     #[arg(long, value_enum, default_value_t)]
     pub runner: RunnerKind,
@@ -309,6 +312,17 @@ pub enum Mode {
     Relay,
     /// The same, and the soak is looked at once in a while.
     Sampled,
+}
+
+/// Who chooses among the branches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Selection {
+    /// The reviewer; the criteria advise.
+    Manual,
+    /// The reviewer, but a testnet that the criteria require cannot be spared.
+    Guarded,
+    /// The criteria.
+    Auto,
 }
 
 /// Whose runners the long jobs run on.

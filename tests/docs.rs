@@ -178,7 +178,7 @@ fn the_policy_page_has_every_table_and_names_every_key() {
 #[test]
 fn the_policy_page_tells_the_defaults() {
     let mut top = fields(&Policy::default());
-    top.retain(|(key, _)| ["check", "selection", "after_win"].contains(&key.as_str()));
+    top.retain(|(key, _)| ["check", "selection", "after_win", "carry"].contains(&key.as_str()));
     assert_eq!(keys("race.toml"), top);
 
     let branch: Branch = least(json!({"name": "a"}));

@@ -5,6 +5,7 @@ mod advise;
 mod announce;
 mod artifact;
 mod beside;
+mod carrying;
 mod change;
 mod choose;
 mod cleanup;

@@ -118,7 +118,7 @@ impl Client {
     pub async fn maker(&mut self, run: u64) -> Result<Maker, ApiError> {
         let run: model::Run = self.get(&format!("actions/runs/{run}")).await?;
         Ok(Maker {
-            is_from_here: run.is_from_here(),
+            is_from_here: run.is_of_here(),
             event: run.event,
             workflow: run.path,
             started_on: run.head_branch,
@@ -228,7 +228,7 @@ fn kept(found: Listed) -> Option<Kept> {
 fn gate_run(run: model::Run, home: &Home) -> GateRun {
     let dispatched = (run.event == DISPATCH).then(|| subject_of(&run.display_title)).flatten();
     let may_deploy = match run.event.as_str() {
-        "pull_request" => run.without_secrets().is_none() && run.is_from_here(),
+        "pull_request" => run.without_secrets().is_none() && run.is_of_here(),
         DISPATCH => dispatched.is_some() && run.head_branch == home.default_branch,
         _ => false,
     };

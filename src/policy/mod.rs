@@ -17,7 +17,7 @@ pub use check::{OWN_RULES, Problem, Severity, check};
 pub use criteria::{Association, Criteria, CriteriaRule, Need};
 pub use deployment::{AfterUndo, Collect, Deploy, Host, Jump, Ready, ReadyWhen, Source, Step, Upload, Work};
 pub use monitoring::{Expect, Monitor, Node, Quorum};
-pub use race::{AfterWin, BothApproved, Branch, OnBranchFailure, Polling, Proof, Rules, Selection};
+pub use race::{AfterWin, BothApproved, Branch, Carry, OnBranchFailure, Polling, Proof, Rules, Selection};
 pub use stall::{Learn, Stall};
 pub use watching::{Watch, WatchRule};
 
@@ -34,6 +34,8 @@ pub struct Policy {
     pub selection: Selection,
     /// What becomes of a run whose race is won.
     pub after_win: AfterWin,
+    /// Whether a push keeps the verdict of an earlier head.
+    pub carry: Carry,
     /// The branches of the race, in order of preference.
     #[serde(rename = "branch")]
     pub branches: Vec<Branch>,
@@ -55,6 +57,7 @@ impl Default for Policy {
             check: "testnet-deployer".to_owned(),
             selection: Selection::Manual,
             after_win: AfterWin::Leave,
+            carry: Carry::Never,
             branches: vec![
                 Branch::named("testnet"),
                 Branch { spares_testnet: true, ..Branch::named("null") },
@@ -86,7 +89,7 @@ impl Policy {
 
 /// Which top-level keys belong to which policy file.
 pub const FILES: [(&str, &[&str]); 3] = [
-    ("race.toml", &["check", "selection", "after_win", "branch", "rules", "polling"]),
+    ("race.toml", &["check", "selection", "after_win", "carry", "branch", "rules", "polling"]),
     ("testnet.toml", &["deploy", "monitor"]),
     ("criteria.toml", &["criteria"]),
 ];

@@ -31,6 +31,17 @@ pub enum AfterWin {
     CancelRun,
 }
 
+/// Whether the verdict on an earlier head of a pull request may be carried over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Carry {
+    /// Every push races anew.
+    #[default]
+    Never,
+    /// It may, where by the criteria nothing that was pushed since needs a testnet.
+    NotNeeded,
+}
+
 /// One contender of the race: an environment and the job or jobs behind it.
 ///
 /// `gate` and `job` stand for the job of that name, for what they match as a

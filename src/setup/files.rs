@@ -2,16 +2,18 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::policy::duration;
+use crate::policy::{Selection, duration};
 
 use super::answers::{Answers, Target};
+use super::by_criteria::by_criteria;
 use super::mode::{EVERY, told};
-use super::workflow::{self, samples, workflow};
+use super::workflow::{self, filled_in, samples, template};
 use super::{Mode, RunsOn};
 
 /// The shipped policies, which are written with the answers in their places.
 const RACE: &str = include_str!("../../policies/race.toml");
 const TESTNET: &str = include_str!("../../policies/testnet.toml");
+const CRITERIA: &str = include_str!("../../policies/criteria.toml");
 
 /// How the line begins that tells whether a file was edited since.
 pub(super) const STAMP: &str = "# race init ";
@@ -39,6 +41,7 @@ pub fn files(answers: &Answers) -> Vec<File> {
         file(workflow::PATH, workflow_text(answers), false),
         file("policies/race.toml", race(answers), false),
         file("policies/testnet.toml", testnet(answers), false),
+        file("policies/criteria.toml", CRITERIA.to_owned(), false),
         file(".ci/build", build(answers), true),
     ];
     files.extend(samples);
@@ -70,7 +73,10 @@ pub(super) fn digest(text: &str) -> String {
 
 fn workflow_text(answers: &Answers) -> String {
     let legs = answers.soak().legs(answers.runs_on);
-    named(workflow(answers.mode, legs, answers.runs_on, &answers.release), answers)
+    // By criteria before the release is filled in, which the job that asks them has, too.
+    let text = template(answers.mode, legs);
+    let text = if answers.selection == Selection::Auto { by_criteria(&text) } else { text };
+    named(filled_in(text, answers.mode, answers.runs_on, &answers.release), answers)
 }
 
 /// The workflow with the names of the environments.
@@ -84,6 +90,20 @@ fn named(text: String, answers: &Answers) -> String {
         })
 }
 
+/// The line of the shipped policy that says who chooses.
+const MANUAL: &str = "selection = \"manual\"             # manual: the reviewer chooses\n";
+
+/// The same for each selection.
+const fn selection(selection: Selection) -> &'static str {
+    match selection {
+        Selection::Manual => MANUAL,
+        Selection::Guarded => {
+            "selection = \"guarded\"            # nothing spares a testnet that is required\n"
+        }
+        Selection::Auto => "selection = \"auto\"               # the criteria choose\n",
+    }
+}
+
 fn race(answers: &Answers) -> String {
     let job = match answers.mode {
         Mode::Poll | Mode::Sampled => "testnet",
@@ -92,6 +112,7 @@ fn race(answers: &Answers) -> String {
     let names = &answers.environments;
     let text = RACE
         .replace("job = \"testnet\"  ", &format!("job = \"{job}\"  "))
+        .replace(MANUAL, selection(answers.selection))
         .replace("environment = \"testnet\"", &format!("environment = \"{}\"", names.testnet))
         .replace("environment = \"null\"", &format!("environment = \"{}\"", names.null));
     match (answers.mode, answers.runs_on) {

@@ -38,7 +38,7 @@ const LEAST_REVIEW: Duration = Duration::from_mins(30);
 /// With less time than this for the review a lunch turns the check red.
 const GOOD_REVIEW: Duration = Duration::from_hours(2);
 /// So many legs are written. Each is a runner that does nothing else for hours.
-const MOST_LEGS: u32 = 50;
+pub const MOST_LEGS: u32 = 50;
 /// With more legs than this, looking once in a while is the better way: so many take
 /// two days and a half of a runner.
 const GOOD_LEGS: u32 = 12;

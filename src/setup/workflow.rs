@@ -68,12 +68,17 @@ impl Release {
 /// so many legs altogether (at least two: one that is not needed costs nothing).
 #[must_use]
 pub fn workflow(mode: Mode, legs: u32, runs_on: RunsOn, release: &Release) -> String {
-    let text = match mode {
+    filled_in(template(mode, legs), mode, runs_on, release)
+}
+
+/// The workflow of a mode, before anything is filled in.
+#[must_use]
+pub fn template(mode: Mode, legs: u32) -> String {
+    match mode {
         Mode::Poll => POLL.to_owned(),
         Mode::Relay => with_legs(legs),
         Mode::Sampled => SAMPLED.to_owned(),
-    };
-    filled_in(text, mode, runs_on, release)
+    }
 }
 
 /// The workflow that looks at soaks, beside that of the mode `sampled`.
@@ -82,7 +87,9 @@ pub fn samples(runs_on: RunsOn, release: &Release) -> String {
     filled_in(SAMPLES.to_owned(), Mode::Sampled, runs_on, release)
 }
 
-fn filled_in(text: String, mode: Mode, runs_on: RunsOn, release: &Release) -> String {
+/// A workflow of that mode with that release, on those runners.
+#[must_use]
+pub fn filled_in(text: String, mode: Mode, runs_on: RunsOn, release: &Release) -> String {
     let text = match (runs_on, mode) {
         (RunsOn::Hosted, _) => text,
         (RunsOn::SelfHosted, Mode::Poll | Mode::Relay) => text.replace(LONG_JOB, LONG_JOB_SELF_HOSTED),

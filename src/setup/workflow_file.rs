@@ -110,8 +110,11 @@ impl Job {
     /// Whether it may run for this event, as far as its condition tells.
     #[must_use]
     pub fn may_run_for(&self, event: &str) -> bool {
-        let condition = self.condition.as_deref().unwrap_or_default();
-        !condition.contains("event_name") || condition.contains(event)
+        let condition: String = self.condition.iter().flat_map(|text| text.split_whitespace()).collect();
+        if condition.contains(&format!("event_name!='{event}'")) {
+            return false;
+        }
+        !condition.replace("event_name!=", "").contains("event_name") || condition.contains(event)
     }
 
     /// Whether its name is a text, not an expression.

@@ -10,6 +10,7 @@ mod advise;
 mod advise_local;
 mod alike;
 mod cancelled;
+mod carry;
 mod choose;
 mod cleanup;
 mod dispatched;

@@ -56,6 +56,8 @@ pub struct Commit {
     pub message: String,
     /// When it was made.
     pub at: Timestamp,
+    /// The commit that it was made on, where that is known. Merges have one, too.
+    pub parent: Option<String>,
     /// Contents by path.
     pub files: BTreeMap<String, String>,
 }
@@ -175,7 +177,7 @@ impl World {
     /// Makes a commit without files and returns its SHA.
     pub fn commit(&mut self, message: &str, now: Timestamp) -> String {
         let sha = sha_of(self.fresh_id());
-        let commit = Commit { message: message.to_owned(), at: now, files: BTreeMap::new() };
+        let commit = Commit { message: message.to_owned(), at: now, parent: None, files: BTreeMap::new() };
         self.commits.insert(sha.clone(), commit);
         sha
     }
@@ -196,6 +198,9 @@ impl World {
         let number = self.pull_requests.last().map_or(12, |last| last.number + 1);
         let head_ref = format!("change-{number}");
         let head_sha = self.commit(title, now);
+        if let Some(head) = self.commits.get_mut(&head_sha) {
+            head.parent = Some(base_sha.clone());
+        }
         let merge_sha = self.commit(&format!("Merge {head_sha} into {base_sha}"), now);
         self.refs.insert(format!("heads/{head_ref}"), head_sha.clone());
         self.refs.insert(format!("pull/{number}/head"), head_sha.clone());

@@ -25,12 +25,13 @@ impl Render<'_> {
             "merge_base_commit": self.commit(merge_base),
             "status": match merge_base {
                 _ if base == head => "identical",
-                same if same == base => "ahead",
+                found if found == base => "ahead",
+                found if found == head => "behind",
                 _ => "diverged",
             },
-            "ahead_by": 1,
-            "behind_by": u8::from(merge_base != base),
-            "total_commits": 1,
+            "ahead_by": self.world.distance(head, merge_base),
+            "behind_by": self.world.distance(base, merge_base),
+            "total_commits": self.world.distance(head, merge_base),
             "commits": [self.commit(head)],
         });
         if first_page {

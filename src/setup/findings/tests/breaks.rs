@@ -1,7 +1,9 @@
 //! One way to break a sound repository for every code.
 
+use crate::policy::Proof;
+
 use super::{
-    Code, Environment, Facts, File, Policy, Proof, Refs, Seen, add_workflow, at, edit, names, rules,
+    Code, Environment, Facts, File, Policy, Refs, Seen, add_workflow, at, edit, names, rules,
 };
 
 pub(super) type Break = fn(&mut Facts, &mut Policy);
