@@ -90,6 +90,9 @@ pub enum Command {
     Advise(Advise),
     /// Check or show the policy
     Policy(Policy),
+    /// Shell completions and the manual page, on stdout
+    #[command(subcommand, hide = true)]
+    Generate(Generate),
 }
 
 /// `race wait`.
@@ -400,4 +403,17 @@ pub enum PolicyCommand {
     },
     /// Print every value with where it came from
     Show,
+}
+
+/// `race generate`: what packages of `race` hold beside it.
+#[derive(Debug, Subcommand)]
+pub enum Generate {
+    /// Completions for a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// The manual page, race(1)
+    Man,
 }

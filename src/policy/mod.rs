@@ -27,16 +27,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Policy {
-    /// Name of the required check: the context of the commit status, or the name
-    /// of the job that runs `race wait`.
+    /// The name of the required check: the job that runs `race wait`, or the status that
+    /// `race settle` writes.
     pub check: String,
     /// Who chooses among the branches.
     pub selection: Selection,
-    /// What becomes of a run whose race is won.
+    /// What `race cleanup` does once the race is won.
     pub after_win: AfterWin,
     /// Whether a push keeps the verdict of an earlier head.
     pub carry: Carry,
-    /// The branches of the race, in order of preference.
+    /// The branches of the race, in order of preference. Without any there are two,
+    /// `testnet` and `null`; the latter spares the testnet.
     #[serde(rename = "branch")]
     pub branches: Vec<Branch>,
     /// What it takes to win, and what it takes to lose.

@@ -15,6 +15,10 @@ const RACE: &str = include_str!("../../policies/race.toml");
 const TESTNET: &str = include_str!("../../policies/testnet.toml");
 const CRITERIA: &str = include_str!("../../policies/criteria.toml");
 
+/// Where the schemas are that the policies name for editors. The commit is the one that the
+/// workflow is pinned to: nobody can move it, and the editor knows the keys that the gate does.
+const SCHEMAS: &str = "https://raw.githubusercontent.com/testnet-deployer/testnet-deployer";
+
 /// How the line begins that tells whether a file was edited since.
 pub(super) const STAMP: &str = "# race init ";
 
@@ -33,7 +37,11 @@ pub struct File {
 /// [`code_owners()`].
 #[must_use]
 pub fn files(answers: &Answers) -> Vec<File> {
-    let file = |path, text: String, executable| File { path, text: stamped(&text), executable };
+    let schemas = format!("#:schema {SCHEMAS}/{}/policies/schema/", answers.release.commit());
+    let file = |path, text: String, executable| {
+        let text = stamped(&text.replacen("#:schema schema/", &schemas, 1));
+        File { path, text, executable }
+    };
     let samples = (answers.mode == Mode::Sampled).then(|| {
         file(workflow::SAMPLES_PATH, named(samples(answers.runs_on, &answers.release), answers), false)
     });
@@ -60,8 +68,10 @@ pub fn code_owners(answers: &Answers) -> Vec<String> {
 fn stamped(text: &str) -> String {
     let stamp = format!("{STAMP}{}: this file was not edited while that number fits\n", digest(text));
     match text.split_once('\n') {
-        // What runs a script must stay in the first line.
-        Some((first, rest)) if first.starts_with("#!") => format!("{first}\n{stamp}{rest}"),
+        // What runs a script, or tells an editor the schema, must stay in the first line.
+        Some((first, rest)) if first.starts_with("#!") || first.starts_with("#:") => {
+            format!("{first}\n{stamp}{rest}")
+        }
         _ => format!("{stamp}{text}"),
     }
 }

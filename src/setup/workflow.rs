@@ -62,6 +62,12 @@ impl Release {
         (is_commit && is_version)
             .then(|| Self { commit: commit.to_ascii_lowercase(), version: version.to_owned() })
     }
+
+    /// The commit, the whole SHA in small letters.
+    #[must_use]
+    pub fn commit(&self) -> &str {
+        &self.commit
+    }
 }
 
 /// The workflow of a mode: with that release, on those runners, and for the relay with

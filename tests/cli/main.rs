@@ -17,6 +17,8 @@ mod dispatched;
 mod doctor;
 mod doctor_fix;
 mod forged;
+mod generate;
+mod get_started;
 mod init;
 mod inspect;
 mod policy;

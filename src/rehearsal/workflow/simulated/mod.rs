@@ -17,8 +17,8 @@ use jiff::Timestamp;
 
 use super::Workflow;
 use crate::config::{Layers, PolicyFile, Runner};
-use crate::policy::Policy;
 use crate::policy::duration::between;
+use crate::policy::{Policy, Selection};
 use crate::setup::answers::Environments;
 use crate::setup::files::files;
 use crate::setup::mode::MOST_LEGS;
@@ -97,6 +97,7 @@ impl Scene {
     fn answers(&self) -> Option<Answers> {
         Some(Answers {
             mode: self.mode,
+            selection: Selection::Manual,
             runs_on: self.runs_on,
             release: Release::new(&"ab".repeat(20), "v0.1.0")?,
             environments: Environments::default(),
