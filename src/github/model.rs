@@ -11,7 +11,9 @@ use crate::race::choose::PendingReview;
 use crate::race::settle::{Mark, Posted};
 
 /// A value that may be missing or null, as its default.
-fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -63,6 +65,12 @@ struct RepositoryLink {
 }
 
 impl Run {
+    /// Whether its commit is of the repository that the run is of. What is not told is
+    /// not taken for granted.
+    pub(super) fn is_from_here(&self) -> bool {
+        matches!((&self.repository, &self.head_repository), (Some(here), Some(head)) if here.id == head.id)
+    }
+
     /// Why its jobs get no secrets, where the run tells.
     pub(super) fn without_secrets(&self) -> Option<race::WithoutSecrets> {
         if self.event != "pull_request" {
@@ -101,24 +109,6 @@ pub(super) struct Runs {
 #[derive(Debug, Deserialize)]
 pub(super) struct Jobs {
     pub(super) jobs: Vec<Job>,
-}
-
-/// `GET .../actions/runs/{run_id}/artifacts`.
-#[derive(Debug, Deserialize)]
-pub(super) struct Artifacts {
-    pub(super) artifacts: Vec<Artifact>,
-}
-
-/// An artifact, as in that list.
-#[derive(Debug, Deserialize)]
-pub(super) struct Artifact {
-    pub(super) id: u64,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) name: String,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) expired: bool,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) digest: String,
 }
 
 #[derive(Debug, Deserialize)]

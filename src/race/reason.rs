@@ -192,6 +192,10 @@ impl Reason {
                 "let a person approve `{environment}`: re-run all jobs; if an administrator bypassed the review, \
                  forbid that in the environment's settings"
             )),
+            Self::BranchFailed { branch, job: None, state: State::Failed, .. } => Some(format!(
+                "its soak failed, after its jobs had ended: see the samples' log; push a fix, or re-run all jobs and \
+                 choose `{branch}` again"
+            )),
             Self::BranchFailed { branch, .. } => {
                 Some(format!("look at the log of `{branch}`; push a fix, or re-run all jobs and choose again"))
             }
@@ -333,6 +337,8 @@ pub enum Warning {
     Excluded { branch: String },
     /// Only these branches can win, because a testnet cannot be reached from here.
     WithoutSecrets { why: WithoutSecrets, left: Vec<String>, pull_request: Option<u64>, head_sha: String },
+    /// What the samples of its soak have come to is not there any more.
+    SampleExpired { branch: String, artifact: String },
     /// A dispatched run would not be seen from here.
     DispatchedUnseen { permission: &'static str },
 }
@@ -369,6 +375,10 @@ impl fmt::Display for Warning {
                     None => write!(f, "the pull request's number and sha={head_sha}"),
                 }
             }
+            Self::SampleExpired { branch, artifact } => write!(
+                f,
+                "the newest sample of the soak of {branch}, the artifact {artifact}, has expired: the next one begins anew"
+            ),
             Self::DispatchedUnseen { permission } => write!(
                 f,
                 "a run that is dispatched for this commit would not be seen: the job's token lacks `{permission}`"

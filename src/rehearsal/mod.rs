@@ -15,6 +15,7 @@ mod page;
 mod play;
 mod relay;
 mod reviewer;
+mod samples;
 pub mod scenario;
 mod show;
 pub mod ssh_host;
@@ -82,6 +83,7 @@ fn read_workflow(path: Option<&Path>, mode: Mode) -> Result<Workflow, clap::Erro
     let text = match path {
         Some(path) => std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?,
         None if mode == Mode::Relay => workflow::relay(),
+        None if mode == Mode::Sampled => workflow::SAMPLED.to_owned(),
         None => SHIPPED.to_owned(),
     };
     Workflow::parse(&text).map_err(wrong)

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Mode;
-use super::mode::{RunsOn, Soak};
+use super::mode::{EVERY, RunsOn, Soak};
 
 /// The jobs of seconds that stand around a soak: GitHub bills a whole minute for each.
 const SHORT: u64 = 7;
@@ -29,6 +29,11 @@ impl Cost {
             Mode::Relay => {
                 let legs = u64::from(soak.legs(runs_on));
                 Self { minutes: whole.saturating_add(legs).saturating_add(SHORT), hour_of_review: 0 }
+            }
+            Mode::Sampled => {
+                let looks = soak.whole().as_secs().div_ceil(EVERY.as_secs());
+                let minutes = looks.saturating_add(minutes(soak.deployment)).saturating_add(SHORT);
+                Self { minutes, hour_of_review: 0 }
             }
         }
     }

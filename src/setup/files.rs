@@ -5,8 +5,8 @@ use sha2::{Digest as _, Sha256};
 use crate::policy::duration;
 
 use super::answers::{Answers, Target};
-use super::mode::told;
-use super::workflow::{self, workflow};
+use super::mode::{EVERY, told};
+use super::workflow::{self, samples, workflow};
 use super::{Mode, RunsOn};
 
 /// The shipped policies, which are written with the answers in their places.
@@ -32,12 +32,17 @@ pub struct File {
 #[must_use]
 pub fn files(answers: &Answers) -> Vec<File> {
     let file = |path, text: String, executable| File { path, text: stamped(&text), executable };
-    vec![
+    let samples = (answers.mode == Mode::Sampled).then(|| {
+        file(workflow::SAMPLES_PATH, named(samples(answers.runs_on, &answers.release), answers), false)
+    });
+    let mut files = vec![
         file(workflow::PATH, workflow_text(answers), false),
         file("policies/race.toml", race(answers), false),
         file("policies/testnet.toml", testnet(answers), false),
         file(".ci/build", build(answers), true),
-    ]
+    ];
+    files.extend(samples);
+    files
 }
 
 /// The lines of CODEOWNERS that keep a pull request from deciding about itself.
@@ -65,8 +70,12 @@ pub(super) fn digest(text: &str) -> String {
 
 fn workflow_text(answers: &Answers) -> String {
     let legs = answers.soak().legs(answers.runs_on);
+    named(workflow(answers.mode, legs, answers.runs_on, &answers.release), answers)
+}
+
+/// The workflow with the names of the environments.
+fn named(text: String, answers: &Answers) -> String {
     let names = &answers.environments;
-    let text = workflow(answers.mode, legs, answers.runs_on, &answers.release);
     [("testnet", &names.testnet), ("\"null\"", &names.null), ("testnet-soak", &names.soak)]
         .into_iter()
         .filter(|(shipped, name)| *shipped.trim_matches('"') != name.to_string())
@@ -77,7 +86,7 @@ fn workflow_text(answers: &Answers) -> String {
 
 fn race(answers: &Answers) -> String {
     let job = match answers.mode {
-        Mode::Poll => "testnet",
+        Mode::Poll | Mode::Sampled => "testnet",
         Mode::Relay => "soaked",
     };
     let names = &answers.environments;
@@ -86,6 +95,11 @@ fn race(answers: &Answers) -> String {
         .replace("environment = \"testnet\"", &format!("environment = \"{}\"", names.testnet))
         .replace("environment = \"null\"", &format!("environment = \"{}\"", names.null));
     match (answers.mode, answers.runs_on) {
+        (Mode::Sampled, _) => text.replacen(
+            "\n\n[[branch]]\nname = \"null\"",
+            "\nproof = \"soak\"                   # its success only means that the soak goes on\n\n[[branch]]\nname = \"null\"",
+            1,
+        ),
         (Mode::Poll, RunsOn::SelfHosted) => {
             let deadline = duration::format(answers.runs_on.check());
             text.replace(
@@ -113,12 +127,16 @@ fn testnet(answers: &Answers) -> String {
     if answers.mode == Mode::Relay {
         let leg = duration::format(answers.runs_on.leg());
         put("# max_runtime = \"5h\" ", &format!("max_runtime = \"{leg}\""));
-        // The key of the later legs can only forward, so nobody renews the lease.
+    }
+    if answers.mode != Mode::Poll {
+        // The key of the later legs and of the samples can only forward, so nobody renews
+        // the lease.
         let hours = answers.soak().whole().as_secs().div_ceil(3600);
         put(
             "lease = \"1h\"                          # expires so long after it was last renewed",
             &format!(
-                "lease = \"{hours}h\"                         # as long as the soak: its later legs cannot renew it"
+                "lease = \"{hours}h\"                         # as long as the soak: {} cannot renew it",
+                if answers.mode == Mode::Relay { "its later legs" } else { "who samples it" }
             ),
         );
     }
@@ -186,5 +204,6 @@ pub fn room_told(mode: Mode, room: super::mode::Room) -> String {
         (Mode::Poll, _) => format!("{review} remain for the review, from the push on"),
         (Mode::Relay, 1) => format!("one leg; the review may take {review}"),
         (Mode::Relay, legs) => format!("{legs} legs; the review may take {review}"),
+        (Mode::Sampled, _) => format!("a look once in {}; the review may take {review}", told(EVERY)),
     }
 }

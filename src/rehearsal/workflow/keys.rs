@@ -26,7 +26,7 @@ pub const USES: [&str; 1] = ["with"];
 pub const CONCURRENCY: [&str; 2] = ["group", "cancel-in-progress"];
 /// The events that a file may name. A rehearsal has no merge queue, so that one starts
 /// nothing.
-pub const EVENTS: [&str; 3] = ["pull_request", "workflow_dispatch", "merge_group"];
+pub const EVENTS: [&str; 4] = ["pull_request", "workflow_dispatch", "merge_group", "schedule"];
 /// Of an input of `workflow_dispatch`.
 pub const INPUT: [&str; 3] = ["description", "required", "type"];
 
@@ -42,6 +42,8 @@ pub(super) fn check(text: &str) -> Result<(), String> {
                 for (name, event) in events.iter().filter(|(_, event)| !event.is_null()) {
                     match key(name, "`on`")? {
                         "workflow_dispatch" => dispatch(event)?,
+                        // When it runs is for the rehearsal to say.
+                        "schedule" => {}
                         name => return Err(format!("`on.{name}`: a filter is not known here")),
                     }
                 }

@@ -262,6 +262,11 @@ impl<'a> Runner<'a> {
         found.is_some_and(|execution| execution.step.is_some() && execution.conclusion.is_none())
     }
 
+    /// Whether every job has ended.
+    pub(in crate::rehearsal) fn is_over(&self) -> bool {
+        self.executions.iter().all(|execution| execution.conclusion.is_some())
+    }
+
     /// Whether any job is at work.
     pub(in crate::rehearsal) fn is_busy(&self) -> bool {
         self.executions.iter().any(|execution| execution.step.is_some() && execution.conclusion.is_none())

@@ -9,7 +9,7 @@ use crate::setup::workflow_file::{Job, Permissions, Workflow};
 
 /// What a call of `race` asks of GitHub: (subcommand, flag, whether with it or
 /// without it, the event that it takes, permission, degree).
-const NEEDS: [(&str, &str, bool, &str, &str, &str); 17] = [
+const NEEDS: [(&str, &str, bool, &str, &str, &str); 21] = [
     ("wait", "", true, "", "actions", "read"),
     ("wait", "--policies", false, "", "contents", "read"),
     ("wait", "", true, "workflow_dispatch", "pull-requests", "read"),
@@ -25,6 +25,10 @@ const NEEDS: [(&str, &str, bool, &str, &str, &str); 17] = [
     ("deploy", "--artifact", true, "", "actions", "read"),
     ("inspect", "", true, "", "actions", "read"),
     ("cleanup", "", true, "", "actions", "read"),
+    ("samples", "", true, "", "actions", "read"),
+    ("samples", "", true, "", "contents", "read"),
+    ("samples", "", true, "", "pull-requests", "read"),
+    ("samples", "", true, "", "statuses", "write"),
     ("advise", "", true, "", "contents", "read"),
     ("advise", "--comment", true, "", "pull-requests", "write"),
 ];

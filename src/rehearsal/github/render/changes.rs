@@ -23,7 +23,11 @@ impl Render<'_> {
             "patch_url": format!("{page}.patch"),
             "base_commit": self.commit(base),
             "merge_base_commit": self.commit(merge_base),
-            "status": if merge_base == base { "ahead" } else { "diverged" },
+            "status": match merge_base {
+                _ if base == head => "identical",
+                same if same == base => "ahead",
+                _ => "diverged",
+            },
             "ahead_by": 1,
             "behind_by": u8::from(merge_base != base),
             "total_commits": 1,
