@@ -42,10 +42,9 @@ fn soak((session_length, sessions): Length) -> Soak {
 
 /// Soaks around every limit that there is.
 fn lengths() -> impl Iterator<Item = Length> {
-    let short = [1, 30, 150, 200, 205, 225, 270, 275, 300, 500, 546, 900];
-    let minutes = short.into_iter().chain([1100, 1140, 1160, 1180, 3000]);
+    let minutes = [1, 30, 225, 232, 350, 360, 500, 1150, 1160].into_iter();
     // What legs take beside their soak may be enough for 227 hours, in legs that are too few.
-    let hours = [60, 226, 228, 740, 764, 800];
+    let hours = [60, 226, 228, 500, 760, 762];
     minutes.map(|sessions| (MINUTE, sessions)).chain(hours.map(|sessions| (HOUR, sessions)))
 }
 
