@@ -74,7 +74,8 @@ fn a_mode_that_does_not_fit_comes_to_no_verdict() {
                 TooLong::Check { .. } | TooLong::Legs { .. } => 30 * MINUTE,
                 // It would come to one, after hardly a look.
                 TooLong::Looks { .. } => {
-                    let played = scene(mode, runs_on, length, HOUR).play().unwrap();
+                    let played =
+                        Scene { pace: Pace::GOOD, ..scene(mode, runs_on, length, HOUR) }.play().unwrap();
                     let looks = played.jobs.iter().filter(|job| job.name == "samples").count();
                     assert!(looks < 8, "{length:?}: {why}, and yet {looks} looks");
                     continue;
