@@ -248,6 +248,9 @@ pub struct Samples {
     /// by the artifacts that were kept of them
     #[arg(long)]
     pub settle: bool,
+    /// The artifact of the run that was deployed, where the policy names `runtime_wasm`
+    #[arg(long, value_name = "NAME", default_value = "testnet")]
+    pub artifact: String,
     /// The file of the workflow that deploys
     #[arg(long, value_name = "FILE", default_value = "testnet-deployer.yml")]
     pub workflow: String,

@@ -319,9 +319,10 @@ mod tests {
             (MINUTE, 300, Hosted, false, Some(2), Some(Mode::Relay)),
             (MINUTE, 500, Hosted, false, Some(3), Some(Mode::Relay)),
             (MINUTE, 500, SelfHosted, true, Some(1), Some(Mode::Poll)),
-            (hour, 200, Hosted, false, Some(45), Some(Mode::Relay)),
-            (hour, 500, Hosted, false, None, None),
-            (hour, 500, SelfHosted, false, Some(26), Some(Mode::Relay)),
+            (hour, 48, Hosted, false, Some(11), Some(Mode::Relay)),
+            (hour, 200, Hosted, false, Some(45), Some(Mode::Sampled)),
+            (hour, 500, Hosted, false, None, Some(Mode::Sampled)),
+            (hour, 500, SelfHosted, false, Some(26), Some(Mode::Sampled)),
             (6 * hour, 500, SelfHosted, false, None, None),
             (Duration::MAX, u32::MAX, SelfHosted, false, None, None),
         ] {
@@ -361,10 +362,18 @@ mod tests {
             (Mode::Poll, "the job that waits ends after 5h40m, and 22d23h are to be waited for"),
             (Mode::Relay, "it would take 111 legs of 5h"),
         ] {
+            assert!(fit(Mode::Sampled, &long, RunsOn::Hosted).is_ok());
             let why = fit(mode, &long, RunsOn::Hosted).unwrap_err().to_string();
             assert!(why.contains(told), "{why}");
         }
         let why = fit(Mode::Relay, &soak(360 * MINUTE, 500), RunsOn::Hosted).unwrap_err().to_string();
         assert!(why.starts_with("GitHub ends a run after 35d, and this takes 137d"), "{why}");
+        for (soak, told) in [
+            (soak(MINUTE, 300), "it looks once in 1h, and a soak of 6h30m would be over after a few looks"),
+            (soak(360 * MINUTE, 500), "GitHub keeps what was seen for 90d, and this takes 137d"),
+        ] {
+            let why = fit(Mode::Sampled, &soak, RunsOn::Hosted).unwrap_err().to_string();
+            assert!(why.starts_with(told), "{why}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use testnet_deployer::policy::Policy;
 use testnet_deployer::race::sampled::WORKFLOW;
+use testnet_deployer::rehearsal::dev_chain::{DevChain, DevChainOptions};
 use testnet_deployer::rehearsal::github::Token;
 use testnet_deployer::rehearsal::world::{Conclusion, World};
 use testnet_deployer::soak::{Checkpoint, Run, State, Subject, Terms};
@@ -14,7 +15,7 @@ use crate::scene::{Ended, Scene, start};
 const POLICY: &str = "[[branch]]\nname = \"testnet\"\nproof = \"soak\"\n\n[[branch]]\nname = \"null\"\nspares_testnet = true\n";
 
 /// Nobody listens there.
-const MONITOR: &str = "[monitor]\nsession_length = \"60s\"\ntarget_sessions = 5\n\n[[monitor.node]]\nurl = \"ws://127.0.0.1:9\"\n";
+const MONITOR: &str = "[monitor]\nsession_length = \"60s\"\ntarget_sessions = 100000\n\n[[monitor.node]]\nurl = \"ws://127.0.0.1:9\"\n";
 
 /// A scene whose testnet was deployed, with approval, and whose soak goes on.
 fn soaking() -> Scene {
@@ -239,7 +240,7 @@ fn states(scene: &Scene, sha: &str) -> Vec<String> {
 }
 
 /// A second pull request whose soak goes on as well.
-fn another(scene: &Scene) -> (u64, String) {
+fn another(scene: &Scene) -> u64 {
     scene.github.change(|world, now| {
         let pull = world.open_pull_request("carol", "Another", now);
         let run = world.start_pull_request_run(pull, now);
@@ -249,14 +250,39 @@ fn another(scene: &Scene) -> (u64, String) {
         world.review(run, &[id], approved, "alice", "", now).unwrap();
         world.begin(job, now);
         world.complete(job, Conclusion::Success, now);
-        (run, world.run(run).unwrap().head_sha.clone())
+        run
     })
+}
+
+/// Has the policy name a chain that goes on as long as what is returned.
+fn with_a_chain(scene: &Scene) -> (tokio::runtime::Runtime, DevChain) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let chain = runtime.block_on(DevChain::start(DevChainOptions::default())).unwrap();
+    let monitor = MONITOR.replace("ws://127.0.0.1:9", &chain.url());
+    scene.github.change(|world, _| {
+        let base = world.refs["heads/main"].clone();
+        world.write_file(&base, "policies/testnet.toml", &monitor);
+    });
+    (runtime, chain)
+}
+
+/// What one look cannot see another one may: what was known before stays the newest.
+#[test]
+fn a_look_at_nodes_out_of_reach_keeps_nothing() {
+    let scene = soaking();
+    let run = sampling(&scene);
+    let ended = samples(&scene, &[], run);
+    assert_eq!(ended.code, 6, "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("no node answers"), "{}", ended.stdout);
+    assert_eq!(scene.output("soak-1"), None);
+    assert!(states(&scene, &scene.head_sha).is_empty());
 }
 
 #[test]
 fn one_soak_that_errs_keeps_no_other_from_its_look() {
     let scene = soaking();
-    let (other, _) = another(&scene);
+    let other = another(&scene);
+    let _chain = with_a_chain(&scene);
     let run = sampling(&scene);
     scene.github.change(|world, now| keep(world, &scene, run, "no checkpoint", now));
     let ended = samples(&scene, &[], run);
@@ -266,7 +292,7 @@ fn one_soak_that_errs_keeps_no_other_from_its_look() {
     assert_eq!(told["soaks"][0]["run"]["id"], other, "{told}");
     assert_eq!(told["soaks"][0]["verdict"], "unfinished", "{told}");
     assert_eq!(told["failed"].as_array().unwrap().len(), 1, "{told}");
-    assert!(told["failed"][0]["reason"].as_str().unwrap().contains("soak.json"), "{told}");
+    assert!(told["failed"][0]["reason"].as_str().unwrap().contains("is damaged"), "{told}");
     assert_eq!(scene.output("soak-1").unwrap(), format!("soak-{other}-1"));
     assert_eq!(scene.output("soak-2"), None);
     let kept: Value = serde_json::from_str(&scene.read("soaks/1/soak.json")).unwrap();

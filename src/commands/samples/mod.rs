@@ -4,6 +4,7 @@
 
 mod look;
 mod open;
+mod runtime;
 mod settle;
 mod told;
 
@@ -124,7 +125,8 @@ impl Sampling<'_> {
         for soak in soaks.iter().take(MOST) {
             context.output.log(&format!("{}: a look", soak.name()));
             let current = Current { policy: &self.policy, commit: &self.commit };
-            let looked = look(soak, &current, &mut self.client, context, self.clock).await;
+            let looked =
+                look(soak, &current, &self.arguments.artifact, &mut self.client, context, self.clock).await;
             let place = outputs.len() + 1;
             match looked.and_then(|checkpoint| self.keep(place, &checkpoint).map(|()| checkpoint)) {
                 Ok(checkpoint) => {

@@ -2,7 +2,8 @@
 //! they are.
 
 use super::{HOME, Looking, told};
-use crate::policy::Selection;
+use crate::policy::{Proof, Selection};
+use crate::race::sampled::WORKFLOW;
 use crate::race::stands_for;
 use crate::setup::code::{Code, Finding};
 use crate::setup::workflow_file::{Job, Permissions, Workflow};
@@ -67,6 +68,11 @@ impl Looking<'_> {
                 let what =
                     format!("no workflow on {} has a job `{counts}`", self.facts.repository.default_branch);
                 self.add(Code::GateMissing, name, what);
+            }
+            if branch.proof == Proof::Soak && !self.workflows.iter().any(samples) {
+                let branch = &self.facts.repository.default_branch;
+                let what = format!("no {WORKFLOW} on {branch} runs `race samples` on a schedule");
+                self.add(Code::SamplesMissing, name, what);
             }
             for (job, environment, uses) in jobs {
                 let wanted = &branch.environment;
@@ -183,6 +189,13 @@ fn permissions(workflow: &Workflow, job: &Job, subject: &str, found: &mut Vec<Fi
             }
         }
     }
+}
+
+/// Whether a workflow looks at soaks once in a while.
+fn samples(workflow: &Workflow) -> bool {
+    workflow.path == WORKFLOW
+        && workflow.events.contains("schedule")
+        && workflow.jobs.iter().any(|job| job.runs("samples"))
 }
 
 /// Whether what is used can be nothing else tomorrow.

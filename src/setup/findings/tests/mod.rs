@@ -3,10 +3,13 @@
 mod breaks;
 
 use super::*;
+use crate::policy::Proof;
 use crate::setup::facts::{
     Environment, OwnRuleset, Refs, Repository, RequiredCheck, Reviewer, ReviewerKind, Rules,
 };
 use crate::setup::mending::{Change, Means, Plan, plan};
+use crate::setup::workflow::{self, Release};
+use crate::setup::{Mode, RunsOn};
 
 use breaks::BREAKS;
 
@@ -114,6 +117,27 @@ fn add_workflow(facts: &mut Facts, text: &str) {
 #[test]
 fn nothing_is_wrong_with_a_sound_repository() {
     let (facts, policy) = sound();
+    assert_eq!(findings(&facts, &policy), []);
+}
+
+/// What `race init --mode sampled` writes, in a repository that is set up for it.
+#[test]
+fn nothing_is_wrong_with_the_sampled_mode_as_it_is_written() {
+    let (mut facts, mut policy) = sound();
+    let release = Release::new(&"ab".repeat(20), "v1.2.3").unwrap();
+    let file = |path: &str, text| File { path: path.to_owned(), text };
+    facts.workflows = Seen::Known(vec![
+        file(workflow::PATH, workflow::workflow(Mode::Sampled, 1, RunsOn::Hosted, &release)),
+        file(workflow::SAMPLES_PATH, workflow::samples(RunsOn::Hosted, &release)),
+    ]);
+    let soak = Environment {
+        name: "testnet-soak".to_owned(),
+        reviewers: Vec::new(),
+        ..at(&mut facts, "testnet").clone()
+    };
+    let Seen::Known(all) = &mut facts.environments else { panic!("the environments are known") };
+    all.push(soak);
+    policy.branches[0].proof = Proof::Soak;
     assert_eq!(findings(&facts, &policy), []);
 }
 
