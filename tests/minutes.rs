@@ -75,6 +75,14 @@ fn a_mode_that_does_not_fit_comes_to_no_verdict() {
             // The least time for a review with which it would fit.
             let review = match why {
                 TooLong::Check { .. } | TooLong::Legs { .. } => 30 * MINUTE,
+                // It would come to one, after hardly a look.
+                TooLong::Looks { .. } => {
+                    let played =
+                        Scene { pace: Pace::GOOD, ..scene(mode, runs_on, length, HOUR) }.play().unwrap();
+                    let looks = played.jobs.iter().filter(|job| job.name == "samples").count();
+                    assert!(looks < 8, "{length:?}: {why}, and yet {looks} looks");
+                    continue;
+                }
                 _ => 2 * HOUR,
             };
             let played = scene(mode, runs_on, length, review + MARGIN).play().unwrap();
@@ -138,6 +146,7 @@ fn cell(mode: Mode, runs_on: RunsOn, length: Length, review: Duration) -> String
     match fit(mode, &soak(length), runs_on) {
         Ok(_) if played.is_won() => minutes,
         Err(TooLong::Legs { legs, .. }) => format!("no: {legs} legs"),
+        Err(TooLong::Looks { .. }) => "no: over after a few looks".to_owned(),
         _ => {
             let why = played.reason.split(':').next().unwrap_or_default();
             format!("no: {why}; {minutes} in vain")
