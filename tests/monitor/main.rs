@@ -8,6 +8,7 @@ mod adapter;
 mod clocks;
 mod failures;
 mod faults;
+mod forwarding;
 mod lease;
 mod modern;
 mod race;

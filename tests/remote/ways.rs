@@ -108,6 +108,7 @@ async fn holds_a_connection() {
         known_hosts: String::new(),
         ssh_config: String::new(),
         nothing_secret: false,
+        only_forwards: false,
     };
     let connection = Connection::open(&target, Some(&read("HELD_KEY")), LIMIT).await.unwrap();
     let script = "sleep 600 & echo $! $$ >\"$0\"; wait";
