@@ -8,15 +8,15 @@ use crate::setup::code::{Code, Finding};
 use crate::setup::workflow_file::{Job, Permissions, Workflow};
 
 /// What a call of `race` asks of GitHub: (subcommand, flag, whether with it or
-/// without it, the event that it takes, permission, degree).
-const NEEDS: [(&str, &str, bool, &str, &str, &str); 17] = [
+/// without it, the event that it takes or with `!` any other, permission, degree).
+const NEEDS: [(&str, &str, bool, &str, &str, &str); 19] = [
     ("wait", "", true, "", "actions", "read"),
     ("wait", "--policies", false, "", "contents", "read"),
     ("wait", "", true, "workflow_dispatch", "pull-requests", "read"),
     ("wait", "", true, "merge_group", "checks", "read"),
     ("wait", "", true, "merge_group", "pull-requests", "read"),
     ("wait", "", true, "merge_group", "statuses", "read"),
-    ("settle", "--open", false, "", "actions", "read"),
+    ("settle", "--open", false, "!merge_group", "actions", "read"),
     ("settle", "--policies", false, "", "contents", "read"),
     ("settle", "", true, "", "statuses", "write"),
     ("settle", "", true, "workflow_dispatch", "pull-requests", "read"),
@@ -25,6 +25,8 @@ const NEEDS: [(&str, &str, bool, &str, &str, &str); 17] = [
     ("deploy", "--artifact", true, "", "actions", "read"),
     ("inspect", "", true, "", "actions", "read"),
     ("cleanup", "", true, "", "actions", "read"),
+    ("cleanup", "", true, "", "statuses", "read"),
+    ("cleanup", "--policies", false, "", "contents", "read"),
     ("advise", "", true, "", "contents", "read"),
     ("advise", "--comment", true, "", "pull-requests", "write"),
 ];
@@ -168,9 +170,14 @@ fn permissions(workflow: &Workflow, job: &Job, subject: &str, found: &mut Vec<Fi
             let given =
                 |word: &String| word == flag || word.split_once('=').is_some_and(|(key, _)| key == flag);
             let called = words[0] == subcommand && (flag.is_empty() || words.iter().any(given) == with);
-            let started = event.is_empty() || workflow.events.contains(event) && job.may_run_for(event);
+            let runs_for = |event: &String| workflow.events.contains(event) && job.may_run_for(event);
+            let started = match event.strip_prefix('!') {
+                Some(but) => workflow.events.iter().filter(|event| *event != but).any(runs_for),
+                None => event.is_empty() || runs_for(&event.to_owned()),
+            };
             if called && started && !job.permissions.allow(permission, degree) {
-                let event = if event.is_empty() { String::new() } else { format!(" for `{event}`") };
+                let plain = event.is_empty() || event.starts_with('!');
+                let event = if plain { String::new() } else { format!(" for `{event}`") };
                 let what = format!(
                     "the job `{name}` runs `race {subcommand}`{event} without `{permission}: {degree}`"
                 );
