@@ -12,6 +12,7 @@ use super::{Mode, RunsOn};
 /// The shipped policies, which are written with the answers in their places.
 const RACE: &str = include_str!("../../policies/race.toml");
 const TESTNET: &str = include_str!("../../policies/testnet.toml");
+const CRITERIA: &str = include_str!("../../policies/criteria.toml");
 
 /// How the line begins that tells whether a file was edited since.
 pub(super) const STAMP: &str = "# race init ";
@@ -36,6 +37,7 @@ pub fn files(answers: &Answers) -> Vec<File> {
         file(workflow::PATH, workflow_text(answers), false),
         file("policies/race.toml", race(answers), false),
         file("policies/testnet.toml", testnet(answers), false),
+        file("policies/criteria.toml", CRITERIA.to_owned(), false),
         file(".ci/build", build(answers), true),
     ]
 }
