@@ -22,6 +22,7 @@ mod stage;
 mod staged;
 mod testnet;
 pub mod workflow;
+pub mod workshop;
 pub mod world;
 
 pub use workflow::leave_with_rehearsal;
