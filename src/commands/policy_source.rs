@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::{Flag, PolicyFile, Settings};
 use crate::github::{ApiError, Client, Event};
-use crate::policy::FILES;
+use crate::policy::{FILES, Selection};
 
 use super::connect::failed;
 use super::context::files_in;
@@ -70,7 +70,15 @@ pub(super) async fn in_force(
             .log("neither base nor commit of this run is known: the built-in defaults are in force");
         return Ok(context.settings(&[], flags)?);
     };
-    at_commit(context, client, &commit, flags).await
+    read_at(context, client, &commit, flags, Criteria::WhereTheyDecide).await
+}
+
+/// Whether the criteria are read too. Every file costs a request, and a hundred races
+/// of one repository share its rate limit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Criteria {
+    Always,
+    WhereTheyDecide,
 }
 
 /// The settings with the policy that stands at a commit, read by the API.
@@ -80,9 +88,26 @@ pub(super) async fn at_commit(
     commit: &str,
     flags: &[Flag],
 ) -> Result<Settings, Unknown> {
+    read_at(context, client, commit, flags, Criteria::Always).await
+}
+
+async fn read_at(
+    context: &Context,
+    client: &mut Client,
+    commit: &str,
+    flags: &[Flag],
+    criteria: Criteria,
+) -> Result<Settings, Unknown> {
     let short = crate::race::short_sha(commit);
     let mut files = Vec::new();
     for (name, _) in FILES {
+        let decides = || {
+            let read = context.settings(&files, flags);
+            !matches!(read, Ok(settings) if settings.policy.selection == Selection::Manual)
+        };
+        if name == "criteria.toml" && criteria == Criteria::WhereTheyDecide && !decides() {
+            continue;
+        }
         let path = format!("policies/{name}");
         if let Some(text) = client.file_at(&path, commit).await? {
             files.push(PolicyFile { name, place: format!("{path} at {short}"), text });
