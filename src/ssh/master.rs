@@ -139,24 +139,14 @@ impl Drop for Master {
 /// The arguments by which `ssh` says that we are logged in: by a command on the host
 /// or, where that may run none, by one of this machine, which `ssh` runs once it is.
 fn ready(target: &Target) -> Vec<String> {
-    let name = target.host.name.clone();
+    let name = target.host.name.as_str();
+    let there = format!("sh -c 'echo {READY}; exec cat >/dev/null'");
+    let here = format!("-oLocalCommand=echo {READY}");
     let words = match target.only_forwards {
-        true => {
-            let said = format!("LocalCommand=echo {READY}");
-            vec![
-                "-N".to_owned(),
-                "-oPermitLocalCommand=yes".to_owned(),
-                format!("-o{said}"),
-                "--".to_owned(),
-                name,
-            ]
-        }
-        false => {
-            let command = format!("sh -c 'echo {READY}; exec cat >/dev/null'");
-            vec!["-T".to_owned(), "--".to_owned(), name, command]
-        }
+        true => vec!["-N", "-oPermitLocalCommand=yes", &here, "--", name],
+        false => vec!["-T", "--", name, &there],
     };
-    words
+    words.into_iter().map(str::to_owned).collect()
 }
 
 /// A short directory that only we may enter.
