@@ -68,6 +68,8 @@ fn times_of(text: &str) -> String {
             (r"median [\d.]+ s", "median 0.020 s"),
             (r"baseline: session \d+, block \d+", "baseline: session 7, block 28"),
             (r"(?m)^index .*\n", ""),
+            // As the page of a run shows it.
+            (r"(?m)^::error title=[^:]*::", "Error: "),
             // A busy machine may see several sessions at once.
             (r"\b5\d\d of 500 sessions", "500 of 500 sessions"),
             (r"\b5\d\d sessions passed", "500 sessions passed"),

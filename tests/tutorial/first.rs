@@ -4,30 +4,34 @@
 use testnet_deployer::rehearsal::workshop::{Workshop, git};
 use testnet_deployer::rehearsal::world::{Conclusion, ReviewState};
 
-use crate::people::{open, type_in};
+use crate::people::{ADMIN, CAROL, open, type_in};
 
 const BUILT_IN: &str = "has no policies: the built-in defaults are in force";
 
 /// Brings what `race init` writes for this mode, as it wrote it, to a repository whose
-/// environments are guarded already; approves one; and returns the run and its head.
+/// environments the doctor has guarded before; approves one; and returns the run and its
+/// head.
 fn brought(mode: &str, approved: &str) -> (tempfile::TempDir, Workshop, u64, String) {
     let directory = tempfile::Builder::new().prefix("first-").tempdir().unwrap();
     let workshop = open(directory.path());
-    workshop.github().change(|world, now| {
-        for name in ["testnet", "null"] {
-            world.protect(name, &["alice"], now);
-        }
-    });
     let origin = workshop.origin().display().to_string();
     git(directory.path(), &["clone", "--quiet", &origin, "chain"]).unwrap();
     let checkout = directory.path().join("chain");
     let race = |line: &str| {
-        let ran = type_in(&workshop, &checkout, ("GH_TOKEN", "ghp_carol"), line);
+        let ran = type_in(&workshop, &checkout, CAROL, line);
         assert_eq!(ran.code, 0, "{line}: {}", ran.text);
     };
     race(
         "echo chain >README.md && git add . && git commit --quiet -m 'Begin' && git push --quiet origin main",
     );
+    workshop.receive().unwrap();
+    // There is no policy yet: it goes by the built-in defaults, and guards what they name.
+    let fixed = type_in(&workshop, &checkout, ADMIN, "race doctor --fix --yes --reviewer alice");
+    assert_eq!(fixed.code, 5, "{}", fixed.text);
+    for name in ["testnet", "null"] {
+        let line = format!("done        environment `{name}`: reviewed by alice, self-review prevented\n");
+        assert!(fixed.text.contains(&line), "{}", fixed.text);
+    }
     race("git switch --quiet --create gate");
     race(&format!(
         "race init --yes --mode {mode} --session-length 60s --target-sessions 30 --reviewer alice \

@@ -4,7 +4,15 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use testnet_deployer::rehearsal::github::Token;
 use testnet_deployer::rehearsal::workshop::{Workshop, WorkshopOptions};
+
+/// The author of every change, by the variable that holds her token.
+pub const CAROL: (&str, &str) = ("GH_TOKEN", "ghp_carol");
+/// Who reviews.
+pub const ALICE: (&str, &str) = ("GH_TOKEN", "ghp_alice");
+/// The administrator.
+pub const ADMIN: (&str, &str) = ("RACE_ADMIN_TOKEN", "ghp_admin");
 
 /// The longest that anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,8 +25,14 @@ pub fn open(directory: &Path) -> Workshop {
     let settings = settings.into_iter().chain([("REVIEW_LAG", "500ms")]);
     let settings = settings.map(|(key, value)| (format!("RACE_POLLING__{key}"), value.to_owned())).collect();
     let race = env!("CARGO_BIN_EXE_rehearse").into();
-    Workshop::open(directory, WorkshopOptions { session: SESSION, patience: PATIENCE, race, settings })
-        .unwrap()
+    let options = WorkshopOptions { session: SESSION, patience: PATIENCE, race, settings };
+    let workshop = Workshop::open(directory, options).unwrap();
+    let github = workshop.github();
+    github.change(|world, _| world.user("octo-admin"));
+    github.admit(Token::of_writer(CAROL.1, "carol"));
+    github.admit(Token::of_writer(ALICE.1, "alice"));
+    github.admit(Token::of_person(ADMIN.1, "octo-admin"));
+    workshop
 }
 
 /// What a command came to.

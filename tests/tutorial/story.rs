@@ -3,17 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use testnet_deployer::rehearsal::github::Token;
 use testnet_deployer::rehearsal::workshop::{Workshop, git};
 use testnet_deployer::rehearsal::world::{Conclusion, ReviewState};
 
 use crate::elsewhere::Elsewhere;
 use crate::page::Told;
-use crate::people::{Ran, open, type_in};
-
-const CAROL: (&str, &str) = ("GH_TOKEN", "ghp_carol");
-const ALICE: (&str, &str) = ("GH_TOKEN", "ghp_alice");
-const ADMIN: (&str, &str) = ("RACE_ADMIN_TOKEN", "ghp_admin");
+use crate::people::{ADMIN, ALICE, CAROL, Ran, open, type_in};
 
 /// The chain's program: a script that stands in for a node.
 const NODE: &str = r#"#!/bin/sh
@@ -50,13 +45,6 @@ impl Story {
     pub fn begin() -> Self {
         let directory = tempfile::Builder::new().prefix("tutorial-").tempdir().unwrap();
         let workshop = open(directory.path());
-        workshop.github().change(|world, _| world.user("octo-admin"));
-        for ((_, secret), login) in [(CAROL, "carol"), (ALICE, "alice"), (ADMIN, "octo-admin")] {
-            workshop.github().admit(match login {
-                "octo-admin" => Token::of_person(secret, login),
-                _ => Token::of_writer(secret, login),
-            });
-        }
         let checkout = directory.path().join("chain");
         let (told, elsewhere) = (Told::new(), Elsewhere::default());
         let story = Self { workshop, told, elsewhere, directory, checkout };

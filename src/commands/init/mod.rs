@@ -243,7 +243,7 @@ fn next(answers: &Answers, plan: &[(File, Kept)], owners: &Owners) -> Vec<String
     if answers.mode == Mode::Relay {
         let _ = write!(
             secrets,
-            ", and for that of {} one that can only forward (docs/testnet/keys.md)",
+            ", and for that of {} one that can only forward (in the book: Keys for the testnet's hosts)",
             names.soak
         );
     }

@@ -304,13 +304,15 @@ fn what_a_job_must_be_allowed_depends_on_what_starts_it() {
             settle,
             &["actions: read", "pull-requests: read", "statuses: write"],
         ),
+        // In a merge queue no job is read: the pull request's verdict is mirrored.
+        ("merge_group", "always()", settle, &["checks: read", "pull-requests: read", "statuses: write"]),
+        ("merge_group", "github.event_name == 'push'", settle, &["statuses: write"]),
         (
-            "merge_group",
-            "always()",
+            "push, merge_group",
+            "github.event_name != 'merge_group'",
             settle,
-            &["actions: read", "checks: read", "pull-requests: read", "statuses: write"],
+            &["actions: read", "statuses: write"],
         ),
-        ("merge_group", "github.event_name == 'push'", settle, &["actions: read", "statuses: write"]),
         ("push", "always()", "race advise --comment", &["contents: read", "pull-requests: write"]),
         ("push", "always()", "race monitor", &[]),
     ] {
