@@ -88,6 +88,9 @@ pub enum Command {
     Advise(Advise),
     /// Check or show the policy
     Policy(Policy),
+    /// Shell completions and the manual page, on stdout
+    #[command(subcommand, hide = true)]
+    Generate(Generate),
 }
 
 /// `race wait`.
@@ -245,6 +248,9 @@ pub struct Init {
     /// How the verdict is waited for [default: what fits the soak]
     #[arg(long, value_enum)]
     pub mode: Option<Mode>,
+    /// Who chooses among the branches [default: what policies/race.toml says, else manual]
+    #[arg(long, value_enum)]
+    pub selection: Option<Selection>,
     /// Whose runners the long jobs run on
     #[arg(long, value_enum, default_value_t)]
     pub runner: RunnerKind,
@@ -287,6 +293,17 @@ pub enum Mode {
     Poll,
     /// Jobs of seconds write a commit status; the soak goes from leg to leg.
     Relay,
+}
+
+/// Who chooses among the branches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Selection {
+    /// The reviewer; the criteria advise.
+    Manual,
+    /// The reviewer, but a testnet that the criteria require cannot be spared.
+    Guarded,
+    /// The criteria.
+    Auto,
 }
 
 /// Whose runners the long jobs run on.
@@ -364,4 +381,17 @@ pub enum PolicyCommand {
     },
     /// Print every value with where it came from
     Show,
+}
+
+/// `race generate`: what packages of `race` hold beside it.
+#[derive(Debug, Subcommand)]
+pub enum Generate {
+    /// Completions for a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// The manual page, race(1)
+    Man,
 }

@@ -1,20 +1,16 @@
 //! The book and the README say what the code says.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use testnet_deployer::config::{Flag, Layers, PolicyFile, Runner};
 use testnet_deployer::criteria::{Advice, Change, ChangedFile, advise};
 use testnet_deployer::exit::Exit;
-use testnet_deployer::policy::{
-    AfterUndo, Branch, Collect, Criteria, CriteriaRule, Deploy, Host, Jump, Learn, Monitor, Policy, Ready,
-    Rules, Stall, Step, Upload, Watch, WatchRule, duration,
-};
+use testnet_deployer::policy::{Monitor, duration};
 use testnet_deployer::rehearsal::workflow::{action, expression, keys as workflow_keys};
 use testnet_deployer::setup::Code;
 
@@ -63,6 +59,18 @@ fn the_table_of_findings_is_that_of_the_code() {
 }
 
 #[test]
+fn the_page_on_security_names_findings_that_there_are() {
+    let page = page("docs/security-model.md");
+    let named = page.split("*doctor*: `").skip(1).filter_map(|rest| rest.split(')').next());
+    let words: Vec<&str> =
+        named.flat_map(|words| words.split(", ")).map(|word| word.trim_matches('`')).collect();
+    assert!(words.len() > 8, "{words:?}");
+    for word in words {
+        assert!(Code::ALL.iter().any(|code| code.word() == word), "`{word}` is no finding");
+    }
+}
+
+#[test]
 fn what_the_rehearsals_runner_knows_is_what_the_page_lists() {
     let told = rows(&page("docs/reference/rehearsal-runner.md"));
     let mut known: Vec<(&str, &[&str])> = vec![
@@ -85,167 +93,6 @@ fn what_the_rehearsals_runner_knows_is_what_the_page_lists() {
         let listed: Vec<&str> = row[1].split_whitespace().map(|word| word.trim_matches('`')).collect();
         assert_eq!(listed, words, "{what}");
     }
-}
-
-/// What the page says of the keys of one table of the policy: (key, default).
-fn keys(section: &str) -> BTreeSet<(String, String)> {
-    let page = page("docs/reference/policy.md");
-    let heading = |line: &str| line.starts_with('#').then(|| line.trim_matches(['#', ' ', '`']).to_owned());
-    let part: Vec<&str> = page
-        .lines()
-        .skip_while(|line| heading(line).as_deref() != Some(section))
-        .skip(1)
-        .take_while(|line| heading(line).is_none())
-        .collect();
-    assert!(!part.is_empty(), "the page has no section `{section}`");
-    rows(&part.join("\n"))
-        .into_iter()
-        .map(|row| (row[0].trim_matches('`').to_owned(), row[1].replace('`', "")))
-        .collect()
-}
-
-/// The keys of `value` and, as TOML writes them, their values; what has none is `none`.
-fn fields(value: &impl serde::Serialize) -> BTreeSet<(String, String)> {
-    let Value::Object(fields) = serde_json::to_value(value).unwrap() else { panic!("not a table") };
-    let told = |value: Value| if value.is_null() { "none".to_owned() } else { value.to_string() };
-    fields.into_iter().map(|(key, value)| (key, told(value))).collect()
-}
-
-/// Checks the defaults that the page gives, those of `told`, which it tells in
-/// words, left out.
-fn assert_told(section: &str, value: &impl serde::Serialize, told: &[&str]) {
-    let without = |mut set: BTreeSet<(String, String)>| {
-        set.retain(|(key, _)| !told.contains(&key.as_str()));
-        set
-    };
-    assert_eq!(without(keys(section)), without(fields(value)), "section `{section}`");
-}
-
-/// A shape of the policy of which only the keys without a default are given.
-fn least<T: serde::de::DeserializeOwned>(keys: Value) -> T {
-    serde_json::from_value(keys).unwrap()
-}
-
-/// Every table of the policy with the names of its keys, as the page heads them.
-fn tables(name: &str, value: &Value, found: &mut Vec<(String, BTreeSet<String>)>) {
-    let Value::Object(fields) = value else { panic!("{name} is not a table") };
-    let mut own = BTreeSet::new();
-    for (key, value) in fields {
-        let inner = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-        match value {
-            // Its keys are whatever the policy's author calls the variables.
-            Value::Object(_) if key == "env" => {
-                own.insert(key.clone());
-            }
-            Value::Object(_) => {
-                // The table that holds it tells of it where it may be left out.
-                if key == "upload" {
-                    own.insert(key.clone());
-                }
-                tables(&inner, value, found);
-            }
-            Value::Array(rows) if rows.first().is_some_and(Value::is_object) => {
-                let at = found.len();
-                tables(&inner, &rows[0], found);
-                let heading = format!("[[{inner}]]");
-                if let Some((name, _)) =
-                    found[at..].iter_mut().find(|(name, _)| *name == format!("[{inner}]"))
-                {
-                    *name = heading;
-                }
-            }
-            _ => {
-                own.insert(key.clone());
-            }
-        }
-    }
-    found.push((if name.is_empty() { "race.toml".to_owned() } else { format!("[{name}]") }, own));
-}
-
-#[test]
-fn the_policy_page_has_every_table_and_names_every_key() {
-    let mut found = Vec::new();
-    tables("", &serde_json::to_value(Policy::example()).unwrap(), &mut found);
-    assert!(found.len() >= 9, "{found:?}");
-    for (section, own) in found {
-        let rules = if section == "[[monitor.watch]]" { rules_of_watches() } else { Vec::new() };
-        let told = keys(&section).into_iter().map(|(key, _)| key);
-        let told: BTreeSet<String> = told.filter(|key| !rules.contains(key)).collect();
-        assert_eq!(told, own, "section `{section}`");
-    }
-}
-
-#[test]
-fn the_policy_page_tells_the_defaults() {
-    let mut top = fields(&Policy::default());
-    top.retain(|(key, _)| ["check", "selection", "after_win"].contains(&key.as_str()));
-    assert_eq!(keys("race.toml"), top);
-
-    let branch: Branch = least(json!({"name": "a"}));
-    assert_told("[[branch]]", &branch, &["name", "environment", "gate", "job"]);
-    assert_told("[rules]", &Rules::default(), &[]);
-    assert_told("[polling]", &Policy::example().polling, &["deadline"]);
-
-    let deploy: Deploy = least(json!({"host": [], "step": []}));
-    let tables = ["host", "jump", "step", "after_undo", "ready", "collect"];
-    assert_told("[deploy]", &deploy, &tables);
-    let host: Host = least(json!({"name": "a", "address": "b"}));
-    assert_told("[[deploy.host]]", &host, &["name", "address"]);
-    let jump: Jump = least(json!({"name": "a", "address": "b"}));
-    assert_told("[[deploy.jump]]", &jump, &["name", "address"]);
-    let step: Step = least(json!({"name": "a"}));
-    assert_told("[[deploy.step]]", &step, &["name"]);
-    let upload: Upload = least(json!({"from": "a", "to": "b"}));
-    assert_told("[deploy.step.upload]", &upload, &["from", "to"]);
-    let after_undo: AfterUndo = least(json!({"name": "a"}));
-    assert_told("[[deploy.after_undo]]", &after_undo, &["name"]);
-    let ready: Ready = least(json!({"name": "a"}));
-    assert_told("[[deploy.ready]]", &ready, &["name"]);
-    let collect: Collect = least(json!({"name": "a"}));
-    assert_told("[[deploy.collect]]", &collect, &["name"]);
-    let monitor: Monitor = least(json!({"session_length": "1m", "node": []}));
-    let optional = ["unmeasured_total", "max_runtime"];
-    let mut told = vec!["session_length", "node", "stall", "expect"];
-    told.extend(optional);
-    assert_told("[monitor]", &monitor, &told);
-    assert_told("[monitor.stall]", &Stall::default(), &["no_session"]);
-    assert_told("[monitor.stall.learn]", &Learn::default(), &[]);
-    let watch: Watch = least(json!({"rule": "never-changes"}));
-    let optional = ["name", "pallet", "item", "key", "rule", "grows_at_most", "total"];
-    let mut ruled = rules_of_watches();
-    ruled.extend(optional.map(str::to_owned));
-    let told: Vec<&str> = ruled.iter().map(String::as_str).collect();
-    assert_told("[[monitor.watch]]", &watch, &told);
-    assert_told("[criteria]", &Criteria::default(), &["rule"]);
-    let rule: CriteriaRule = least(json!({"name": "a", "advice": "required"}));
-    let Value::Object(all) = serde_json::to_value(&Policy::example().criteria.unwrap().rules[0]).unwrap()
-    else {
-        panic!("not a table")
-    };
-    let optional: Vec<&str> = all.keys().map(String::as_str).filter(|key| *key != "reason").collect();
-    assert_told("[[criteria.rule]]", &rule, &optional);
-}
-
-/// The rules that the page lists below the keys of a watch.
-fn rules_of_watches() -> Vec<String> {
-    let is_rule = |name: &String| serde_json::from_value::<WatchRule>(json!(name)).is_ok();
-    let named = keys("[[monitor.watch]]").into_iter().map(|(key, _)| key);
-    named.filter(is_rule).collect()
-}
-
-#[test]
-fn the_page_lists_every_rule_for_watched_items() {
-    let rules = [
-        WatchRule::ChangesEverySession,
-        WatchRule::NeverChanges,
-        WatchRule::StaysEmpty,
-        WatchRule::GrowsAtMost,
-        WatchRule::EqualOnAllNodes,
-        WatchRule::FollowsSession,
-        WatchRule::ArrivesEverySession,
-    ];
-    let named: BTreeSet<String> = rules.map(|rule| rule.word().to_owned()).into();
-    assert_eq!(rules_of_watches().into_iter().collect::<BTreeSet<_>>(), named);
 }
 
 #[test]
@@ -283,7 +130,7 @@ fn the_shipped_criteria_are_sound_and_know_the_two_cases() {
 
 #[test]
 fn the_page_tells_how_long_a_session_may_take() {
-    let monitor: Monitor = least(json!({"session_length": "1m", "node": []}));
+    let monitor: Monitor = serde_json::from_value(json!({"session_length": "1m", "node": []})).unwrap();
     assert_eq!(duration::format(monitor.no_session()), "17m");
     assert!(page("docs/reference/policy.md").contains("twice `session_length` plus 15 min"));
 }
@@ -344,4 +191,68 @@ fn the_readme_names_the_version_of_rust_that_the_package_needs() {
         manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
     assert!(page("README.md").contains(&format!("Rust ({version} or later)")));
     assert!(page(".github/workflows/ci.yml").contains(&format!("RUST: \"{version}.0\"")));
+}
+
+/// Every text in the program's source, with what is filled in as a gap, without quotes.
+fn texts_of_the_program() -> Vec<String> {
+    fn collect(directory: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            // The stand-ins and the tests print nothing that a user sees.
+            if path.is_dir() && !["rehearsal", "tests"].contains(&name) {
+                collect(&path, found);
+            } else if name.ends_with(".rs") && name != "tests.rs" {
+                let source = fs::read_to_string(&path).unwrap();
+                let product = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+                literals(product.parse().unwrap(), found);
+            }
+        }
+    }
+    fn literals(tokens: proc_macro2::TokenStream, found: &mut Vec<String>) {
+        for token in tokens {
+            match token {
+                proc_macro2::TokenTree::Group(group) => literals(group.stream(), found),
+                proc_macro2::TokenTree::Literal(literal) => {
+                    found.extend(
+                        syn::parse_str::<syn::LitStr>(&literal.to_string()).ok().map(|text| text.value()),
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    let gap = regex::Regex::new(r"\{\{|\}\}|\{[^{}]*\}|\$\{?\w+\}?").unwrap();
+    found.extend(page(".github/actions/setup-race/setup").lines().map(str::to_owned));
+    found.iter().map(|text| gap.replace_all(text, "\0").replace('`', "")).collect()
+}
+
+/// Finds a message in a text: its parts one behind the other, and only what is filled in
+/// between them.
+fn finder(message: &str) -> regex::Regex {
+    let parts: Vec<String> = message.split("...").map(regex::escape).collect();
+    regex::Regex::new(&parts.join("[^\0]*\0.*?")).unwrap()
+}
+
+#[test]
+fn every_message_of_the_page_on_trouble_is_one_of_the_program() {
+    let texts = texts_of_the_program();
+    let gaps = finder("the run ... was, ...");
+    assert!(gaps.is_match("the run \0 was, \0") && !gaps.is_match("the run was, \0"));
+    let messages: Vec<String> = rows(&page("docs/troubleshooting.md"))
+        .into_iter()
+        .map(|row| row[0].trim_matches('`').to_owned())
+        .filter(|message| message != "message")
+        .collect();
+    assert!(messages.len() > 50, "{}", messages.len());
+    let says_enough = |message: &str| message.replace("...", "").trim().len() > 8;
+    let is_printed = |message: &str| {
+        let message_in = finder(message);
+        texts.iter().any(|text| message_in.is_match(text))
+    };
+    let others: Vec<&String> =
+        messages.iter().filter(|message| !says_enough(message) || !is_printed(message)).collect();
+    assert!(others.is_empty(), "no messages of the program: {others:#?}");
 }

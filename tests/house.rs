@@ -74,7 +74,7 @@ const IMPURE: [&str; 16] = [
 const PURE_EXCEPT: [(&str, &str); 1] = [("exit", "std::process::ExitCode")];
 
 /// Libraries whose types stay in the modules named.
-const KEPT_IN: [(&str, &[&str]); 15] = [
+const KEPT_IN: [(&str, &[&str]); 17] = [
     ("octocrab", &["github"]),
     ("openssh", &["ssh"]),
     ("tokio_tungstenite", &["chain", "rehearsal"]),
@@ -89,6 +89,8 @@ const KEPT_IN: [(&str, &[&str]); 15] = [
     ("github_actions_models", &["rehearsal"]),
     ("crypto_box", &["github", "rehearsal"]),
     ("yaml_serde", &["setup", "rehearsal"]),
+    ("clap_complete", &["cli", "commands"]),
+    ("clap_mangen", &["commands"]),
     ("clap", &["cli", "commands", "rehearsal", "main", "bin/rehearse"]),
 ];
 

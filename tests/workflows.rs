@@ -93,10 +93,16 @@ fn job_in(path: &str, name: &str) -> String {
 #[test]
 fn where_the_key_or_the_verdict_is_nothing_of_the_pull_request_runs() {
     let own = "ref: ${{ github.event.pull_request.base.sha || github.sha }}";
+    // On a group's own commit lies what the pull request changes.
+    let queued =
+        "ref: ${{ github.event.pull_request.base.sha || github.event.merge_group.base_sha || github.sha }}";
     let dispatched_only = "ref: ${{ github.sha }}";
-    for (name, base) in
-        [("testnet", own), ("testnet-deployer", own), ("open", dispatched_only), ("settle", dispatched_only)]
-    {
+    for (name, base) in [
+        ("testnet", own),
+        ("testnet-deployer", queued),
+        ("open", dispatched_only),
+        ("settle", dispatched_only),
+    ] {
         let job = job(name);
         assert!(job.contains(base), "{job}");
         assert!(!job.contains("head.sha") && !job.contains("inputs"), "{job}");
@@ -206,4 +212,15 @@ fn in_a_merge_queue_the_relay_only_mirrors() {
     assert!(!queue.contains("checkout") && !queue.contains("needs:"), "{queue}");
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(RELAY)).unwrap();
     assert!(text.contains("inputs.pull_request || github.ref }}"), "groups would cancel each other");
+}
+
+#[test]
+fn in_a_merge_queue_poll_only_mirrors() {
+    for name in ["build", "testnet", "\"null\""] {
+        assert!(job(name).contains("    if: github.event_name != 'merge_group'\n"), "{name}");
+    }
+    // A check that is skipped counts as passed.
+    assert!(!job("testnet-deployer").contains("if: github"), "{}", job("testnet-deployer"));
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/setup/workflows/poll.yml"));
+    assert!(text.unwrap().contains("inputs.pull_request || github.ref }}"), "groups would cancel each other");
 }

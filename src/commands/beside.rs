@@ -12,6 +12,7 @@ use crate::race::dispatched::{Dispatched, Progress, Wanted, beside, progress_of,
 use crate::race::settle::{AttemptId, Posted};
 use crate::race::{Outcome, Run, Warning};
 
+use super::carrying::own_workflow;
 use super::observe::{Look, Race};
 
 /// Looks for the run that was dispatched in our stead.
@@ -174,10 +175,7 @@ fn wanted(runner: &Runner, event: &Event, run: &Run) -> Option<Wanted> {
         return None;
     }
     let runs_page = run.url.rsplit_once('/')?.0.to_owned();
-    // `OWNER/NAME/.github/workflows/FILE@REF`.
-    let repository = runner.get("GITHUB_REPOSITORY")?;
-    let workflow = runner.get("GITHUB_WORKFLOW_REF")?.strip_prefix(repository)?.strip_prefix('/')?;
-    let workflow = workflow.split('@').next()?.to_owned();
+    let workflow = own_workflow(runner)?;
     let refs = [&event.base_ref, &event.default_branch].into_iter().flatten().cloned().collect();
     let (pull_request, head_sha) = (event.pull_request?, event.head_sha.clone()?);
     Some(Wanted { runs_page, workflow, refs, pull_request, head_sha })

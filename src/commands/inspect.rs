@@ -36,7 +36,8 @@ pub(super) async fn run(arguments: &Inspect, context: &Context) -> Result<Exit, 
         policy_source::in_force(context, &mut client, &Event::default(), &[]).await?;
     let (run_id, attempt) = subject.find(&mut client, &policy).await?;
     let reader = Reader::new(client, run_id, attempt);
-    let observer = Observer::Race(Box::new(Race::new(reader, &policy, arguments.checkpoint.as_deref())?));
+    let race = Race::new(reader, &policy, arguments.checkpoint.as_deref())?.curious();
+    let observer = Observer::Race(Box::new(race));
     let mut inspection = Inspection { context, policy, observer, clock: Clock::start() };
     let look = if arguments.watch {
         let mut signals = Signals::listen()
@@ -129,9 +130,10 @@ impl Inspection<'_> {
         let now = self.clock.now();
         let soaks = figures_of(self.observer.client(), &self.policy, verdict).await;
         let decided_at = verdict.winner().map_or(Some(now), |winner| winner.completed_at);
+        let advised = self.observer.advised();
         announce(&Announcement {
             context: self.context,
-            decided: Decided { verdict, run, at: decided_at, soaks: Some(&soaks) },
+            decided: Decided { verdict, run, at: decided_at, soaks: Some(&soaks), advised },
             check: &self.policy.check,
             file: arguments.verdict.as_deref(),
             annotated: false,

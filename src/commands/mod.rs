@@ -5,6 +5,7 @@ mod advise;
 mod announce;
 mod artifact;
 mod beside;
+mod carrying;
 mod change;
 mod choose;
 mod cleanup;
@@ -13,6 +14,7 @@ mod context;
 mod deploy;
 mod doctor;
 mod failure;
+mod generate;
 mod init;
 mod inspect;
 mod monitor;
@@ -109,6 +111,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure>
     match command {
         Command::Advise(arguments) => advise::run(arguments, context).await,
         Command::Policy(arguments) => policy::run(arguments, context),
+        Command::Generate(arguments) => generate::run(arguments, context),
         Command::Init(arguments) => init::run(arguments, context),
         Command::Cleanup => cleanup::run(context).await,
         Command::Settle(arguments) => settle::run(arguments, context).await,

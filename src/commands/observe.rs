@@ -81,6 +81,14 @@ impl Observer {
         }
     }
 
+    /// What the criteria say of the change, where they were asked.
+    pub(super) fn advised(&self) -> Option<&Advised> {
+        match self {
+            Self::Race(race) => race.advised.as_deref(),
+            Self::Head(_) => None,
+        }
+    }
+
     /// The client, for what else is to be asked.
     pub(super) const fn client(&mut self) -> &mut Client {
         match self {
@@ -101,6 +109,10 @@ pub(super) struct Race {
     change: Option<Subject>,
     /// What the criteria say of it: asked for once.
     advice: Option<Advice>,
+    /// The same with all that led to it.
+    advised: Option<Box<Advised>>,
+    /// The criteria are asked even where they have no say.
+    curious: bool,
 }
 
 impl Race {
@@ -113,7 +125,16 @@ impl Race {
     /// Without a checkpoint.
     pub(super) fn of(reader: Reader, policy: &Policy) -> Self {
         let own_jobs = vec![policy.check.clone()];
-        Self { reader, own_jobs, soaks: Vec::new(), beside: None, change: None, advice: None }
+        Self {
+            reader,
+            own_jobs,
+            soaks: Vec::new(),
+            beside: None,
+            change: None,
+            advice: None,
+            advised: None,
+            curious: false,
+        }
     }
 
     /// A job of this name is ours as well: that it goes on keeps no branch from
@@ -126,6 +147,18 @@ impl Race {
     /// The event tells what the change is.
     pub(super) fn about(mut self, event: &Event) -> Self {
         self.change = Subject::of(event);
+        self
+    }
+
+    /// The caller knows what the criteria say, and they are not asked.
+    pub(super) const fn with_advice(mut self, advice: Advice) -> Self {
+        self.advice = Some(advice);
+        self
+    }
+
+    /// The criteria are asked, where there are some, even where they have no say.
+    pub(super) const fn curious(mut self) -> Self {
+        self.curious = true;
         self
     }
 
@@ -170,11 +203,30 @@ impl Race {
         Ok(Look { verdict, run: Some(snapshot.run), moved, toll, running, advised })
     }
 
-    /// Asks the criteria, where the selection wants to know and nobody has asked yet.
+    /// Asks the criteria, where somebody wants to know and nobody has asked yet.
     async fn advise(&mut self, policy: &Policy, run: &Run) -> Result<Option<Box<Advised>>, ApiError> {
-        if policy.selection == Selection::Manual || self.advice.is_some() {
+        let decides = policy.selection != Selection::Manual;
+        let asks = decides || self.curious && policy.criteria.is_some();
+        if self.advice.is_some() || !asks {
             return Ok(None);
         }
+        let advised = match self.ask_the_criteria(policy, run).await {
+            Ok(Some(advised)) => Box::new(advised),
+            Ok(None) => return Ok(None),
+            // What only is told may be missing.
+            Err(error) if !decides => {
+                tracing::debug!(%error, "the criteria could not be asked");
+                self.advice = Some(Advice::Unknown);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        self.advice = Some(advice_of(advised.advice));
+        self.advised = Some(advised.clone());
+        Ok(Some(advised))
+    }
+
+    async fn ask_the_criteria(&mut self, policy: &Policy, run: &Run) -> Result<Option<Advised>, ApiError> {
         let client = self.reader.client();
         let change = match (&self.change, run.pull_request) {
             (Some(change), _) => change.clone(),
@@ -185,19 +237,24 @@ impl Race {
                     base_sha: pull.base_sha,
                     head_sha: run.head_sha.clone(),
                     from_fork: false,
+                    is_part: false,
                 }
             }
             // Nothing to compare with: that stays unknown, and counts as required.
             (None, None) => return Ok(None),
         };
         let (advised, _) = advice_on(client, policy.criteria.as_ref(), &change).await?;
-        self.advice = Some(match advised.advice {
-            criteria::Advice::NotNeeded => Advice::NotNeeded,
-            criteria::Advice::Recommended => Advice::Recommended,
-            criteria::Advice::Required => Advice::Required,
-            criteria::Advice::Unknown => Advice::Unknown,
-        });
-        Ok(Some(Box::new(advised)))
+        Ok(Some(advised))
+    }
+}
+
+/// The criteria's advice, as the race knows it.
+pub(super) const fn advice_of(advice: criteria::Advice) -> Advice {
+    match advice {
+        criteria::Advice::NotNeeded => Advice::NotNeeded,
+        criteria::Advice::Recommended => Advice::Recommended,
+        criteria::Advice::Required => Advice::Required,
+        criteria::Advice::Unknown => Advice::Unknown,
     }
 }
 

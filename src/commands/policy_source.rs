@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::{Flag, PolicyFile, Settings};
 use crate::github::{ApiError, Client, Event};
-use crate::policy::{FILES, Selection};
+use crate::policy::{Carry, FILES, Policy, Selection};
 
 use super::connect::failed;
 use super::context::files_in;
@@ -91,6 +91,10 @@ pub(super) async fn at_commit(
     read_at(context, client, commit, flags, Criteria::Always).await
 }
 
+const fn asks_nothing_of_the_criteria(policy: &Policy) -> bool {
+    matches!((policy.selection, policy.carry), (Selection::Manual, Carry::Never))
+}
+
 async fn read_at(
     context: &Context,
     client: &mut Client,
@@ -103,7 +107,7 @@ async fn read_at(
     for (name, _) in FILES {
         let decides = || {
             let read = context.settings(&files, flags);
-            !matches!(read, Ok(settings) if settings.policy.selection == Selection::Manual)
+            !matches!(read, Ok(settings) if asks_nothing_of_the_criteria(&settings.policy))
         };
         if name == "criteria.toml" && criteria == Criteria::WhereTheyDecide && !decides() {
             continue;

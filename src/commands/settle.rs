@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use crate::cli::{Format, Settle};
 use crate::config::Runner;
+use crate::criteria::Advised;
 use crate::exit::Exit;
 use crate::github::{ApiError, Client, Depth, Event, Pace, Reader, is_sha};
 use crate::policy::Policy;
@@ -19,6 +20,7 @@ use crate::report::verdict::Decided;
 
 use super::advise::advice_line;
 use super::announce::{Announcement, announce};
+use super::carrying::carried_over;
 use super::change::{dispatched_for, event_as_it_is, event_of, group_of, head_is, this_run};
 use super::observe::{Clock, Head, Observer, Race};
 use super::persist::{Ending, persist};
@@ -53,7 +55,7 @@ pub(super) async fn run(arguments: &Settle, context: &Context) -> Result<Exit, F
     let ended = tokio::select! {
         ended = settling.work(client, &event, sha) => ended,
         signal = signals.next() => {
-            settling.tell(&settling.watch.interrupted(signal.name()))?;
+            settling.tell(&settling.watch.interrupted(signal.name()), None)?;
             return Ok(signal.exit());
         }
     };
@@ -61,7 +63,7 @@ pub(super) async fn run(arguments: &Settle, context: &Context) -> Result<Exit, F
         Ok(exit) => Ok(exit),
         Err(Ending::Failure(failure)) => Err(failure),
         Err(Ending::Verdict(verdict)) => {
-            settling.tell(&verdict)?;
+            settling.tell(&verdict, None)?;
             Ok(verdict.exit())
         }
     }
@@ -121,7 +123,7 @@ impl Settling<'_> {
             }
         }
         if arguments.open {
-            return self.open(client).await.map_err(Ending::Failure);
+            return self.open(client, event).await.map_err(Ending::Failure);
         }
         let observer = if event.name == "merge_group" {
             let number = group_of(event).map_err(Ending::Failure)?;
@@ -150,11 +152,19 @@ impl Settling<'_> {
     }
 
     /// Says that the race of this attempt goes on.
-    async fn open(&mut self, mut client: Client) -> Result<Exit, Failure> {
+    async fn open(&mut self, mut client: Client, event: &Event) -> Result<Exit, Failure> {
         let names: Vec<&str> = self.policy.branches.iter().map(|branch| branch.name.as_str()).collect();
         let text = format!("waiting for {}", names.join(" or "));
-        let published = self.publish(&mut client, Mark::Pending, &text).await?;
+        let mut published = self.publish(&mut client, Mark::Pending, &text).await?;
         self.tell_published(Mark::Pending, &published);
+        // Only now: whatever the search comes to, the commit has its status.
+        let (context, now) = (self.context, self.clock.now());
+        let carried = carried_over(context, &mut client, &self.policy, event, &self.run, now).await;
+        if let Some(reason) = carried {
+            published = self.publish(&mut client, Mark::Success, &reason.to_string()).await?;
+            self.tell_published(Mark::Success, &published);
+            self.summarise(&Verdict::unknown(reason));
+        }
         if self.context.shared.format == Format::Json {
             let stands = &published.stands;
             let json = serde_json::json!({
@@ -171,6 +181,18 @@ impl Settling<'_> {
         Ok(Exit::Done)
     }
 
+    /// The verdict in the step's summary, and in the log.
+    fn summarise(&self, verdict: &Verdict) {
+        let now = self.clock.now();
+        let decided = Decided { verdict, run: &self.run, at: Some(now), soaks: None, advised: None };
+        self.context.output.log(&verdict.reason.to_string());
+        if let Some(path) = self.context.runner.path("GITHUB_STEP_SUMMARY")
+            && let Err(error) = write_summary(&path, &decided.summary(&self.policy.check, now))
+        {
+            self.context.output.log(&format!("cannot write the step's summary: {error}"));
+        }
+    }
+
     /// Observes until there is something to say, or nothing; and says it.
     async fn settle(&mut self, mut observer: Observer) -> Result<Exit, Failure> {
         let verdict = match self.until_settled(&mut observer).await {
@@ -178,7 +200,7 @@ impl Settling<'_> {
             Err(Refusal { exit, message, help }) => return Err(Failure::new(exit, message).help(help)),
         };
         let Some(mark) = Mark::of(verdict.outcome()) else {
-            self.tell(&verdict)?;
+            self.tell(&verdict, observer.advised())?;
             self.context.output.log("nothing is decided, so nothing is written");
             let gave_up =
                 matches!(verdict.reason, Reason::DeadlinePassed { .. } | Reason::Unreachable { .. });
@@ -186,7 +208,7 @@ impl Settling<'_> {
             return Ok(if exits_so { verdict.exit() } else { Exit::Done });
         };
         let published = self.publish(observer.client(), mark, &verdict.reason.to_string()).await;
-        self.tell(&verdict)?;
+        self.tell(&verdict, observer.advised())?;
         let published = published?;
         self.tell_published(mark, &published);
         if published.written > 0 {
@@ -353,7 +375,7 @@ impl Settling<'_> {
         }
     }
 
-    fn tell(&self, verdict: &Verdict) -> Result<(), Failure> {
+    fn tell(&self, verdict: &Verdict, advised: Option<&Advised>) -> Result<(), Failure> {
         if self.arguments.open {
             self.context.output.log(&verdict.reason.to_string());
             return Ok(());
@@ -362,7 +384,7 @@ impl Settling<'_> {
         let gave_up = matches!(verdict.reason, Reason::DeadlinePassed { .. } | Reason::Unreachable { .. });
         announce(&Announcement {
             context: self.context,
-            decided: Decided { verdict, run: &self.run, at: Some(now), soaks: None },
+            decided: Decided { verdict, run: &self.run, at: Some(now), soaks: None, advised },
             check: &self.policy.check,
             file: self.arguments.verdict.as_deref(),
             annotated: gave_up || verdict.outcome() != Outcome::Undecided,

@@ -19,6 +19,7 @@ use crate::report::verdict::Decided;
 use super::advise::advice_line;
 use super::announce::{Announcement, announce};
 use super::beside::Beside;
+use super::carrying::carried_over;
 use super::change::{dispatched_for, event_of, group_of, head_is, this_run};
 use super::observe::{Clock, Head, Observer, Race};
 use super::persist::{Ending, persist};
@@ -55,6 +56,11 @@ pub(super) async fn run(arguments: &Wait, context: &Context) -> Result<Exit, Fai
             return Ok(verdict.exit());
         }
     };
+    if let Some(reason) = wait.carried.take() {
+        let verdict = Verdict::unknown(reason);
+        wait.end(arguments, &verdict)?;
+        return Ok(verdict.exit());
+    }
     wait.greet(deadline);
     let ended = tokio::select! {
         ended = wait.until_decided() => ended,
@@ -94,6 +100,7 @@ impl<'c> Start<'c> {
         let ask = async || policy_source::in_force(context, &mut client, event, &flags).await;
         let policy = persist(context, *clock, deadline, ask).await?.policy;
         let deadline = policy.polling.deadline.unwrap_or(by_runner);
+        let carried = carried_over(context, &mut client, &policy, event, run, clock.now()).await;
         let observer = if event.name == "merge_group" {
             let number = group_of(event).map_err(Ending::Failure)?;
             let ask = async || Ok(client.pull_request(number).await?);
@@ -120,6 +127,7 @@ impl<'c> Start<'c> {
             watch: Watch::new(policy.polling, clock.began(), deadline),
             pace: Pace::new(policy.polling, clock.began()),
             observer,
+            carried,
             run: run.clone(),
             spoken: None,
             warned: Vec::new(),
@@ -133,7 +141,7 @@ impl<'c> Start<'c> {
         let now = self.clock.now();
         announce(&Announcement {
             context: self.context,
-            decided: Decided { verdict, run: &self.run, at: Some(now), soaks: None },
+            decided: Decided { verdict, run: &self.run, at: Some(now), soaks: None, advised: None },
             check: &Policy::default().check,
             file: self.arguments.verdict.as_deref(),
             annotated: true,
@@ -150,6 +158,8 @@ struct Waiting<'c> {
     watch: Watch,
     pace: Pace,
     observer: Observer,
+    /// What an earlier head has won for this one.
+    carried: Option<Reason>,
     run: Run,
     /// What was said last, and when.
     spoken: Option<(String, Timestamp)>,
@@ -276,7 +286,8 @@ impl Waiting<'_> {
 
     fn end(&self, arguments: &Wait, verdict: &Verdict) -> Result<(), Failure> {
         let now = self.clock.now();
-        let decided = Decided { verdict, run: &self.run, at: Some(now), soaks: None };
+        let advised = self.observer.advised();
+        let decided = Decided { verdict, run: &self.run, at: Some(now), soaks: None, advised };
         announce(&Announcement {
             context: self.context,
             decided,

@@ -257,7 +257,7 @@ impl Layers<'_> {
 /// The key that a variable `RACE_<SECTION>__<KEY>` sets, or one at the top.
 fn key_of_variable(name: &str) -> Option<String> {
     let rest = name.strip_prefix("RACE_")?.to_ascii_lowercase();
-    let at_top = ["check", "selection", "after_win"].contains(&rest.as_str());
+    let at_top = ["check", "selection", "after_win", "carry"].contains(&rest.as_str());
     (at_top || rest.contains("__")).then(|| rest.replace("__", "."))
 }
 

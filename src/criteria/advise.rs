@@ -51,6 +51,14 @@ pub fn asks_for_people(criteria: &Criteria) -> bool {
     criteria.rules.iter().any(|rule| !rule.labels.is_empty() || !rule.author.is_empty())
 }
 
+/// Whether any of these files holds the gate itself: the policy, the workflow, or who owns
+/// them.
+#[must_use]
+pub fn touches_gate(files: &[ChangedFile]) -> bool {
+    let gate = Patterns::new(&GATE.map(str::to_owned));
+    files.iter().any(|file| gate.name_any(file))
+}
+
 /// What the criteria say of a change. Without criteria nobody knows.
 #[must_use]
 pub fn advise(criteria: Option<&Criteria>, change: &Change) -> Advised {

@@ -13,7 +13,7 @@ mod lock;
 mod manifest;
 
 pub use advice::{Advice, Advised, Evidence, Finding};
-pub use advise::{advise, asks_for_people, contents_wanted, wanted};
+pub use advise::{advise, asks_for_people, contents_wanted, touches_gate, wanted};
 pub use change::{Change, ChangedFile, Content, Kind, Manifest, Text};
 pub use crates::CrateChange;
 

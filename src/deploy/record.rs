@@ -26,7 +26,7 @@ pub struct Record {
     pub run: Run,
     /// The plan's digest: SHA-256 of its JSON in hexadecimal digits.
     pub plan: String,
-    /// When it began.
+    /// When it began, the wait for what is deployed among it.
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Timestamp,

@@ -18,6 +18,8 @@ const PAGES: usize = 31;
 /// What a comparison of two commits tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comparison {
+    /// How the second relates to the first: `ahead`, `behind`, `diverged`, `identical`.
+    pub relation: String,
     /// The commit that both descend from: what the change is a change of.
     pub merge_base: String,
     /// The files that differ from it, as far as they are listed.
@@ -50,6 +52,8 @@ pub struct PullChange {
 
 #[derive(Deserialize)]
 struct Compared {
+    #[serde(default, deserialize_with = "lenient")]
+    status: String,
     merge_base_commit: Commit,
     files: Option<Vec<Entry>>,
 }
@@ -106,7 +110,8 @@ impl Client {
         let listed = compared.files.is_some();
         let files: Vec<ListedFile> = compared.files.into_iter().flatten().map(ListedFile::from).collect();
         let whole = listed && files.len() < LISTED_BY_COMPARISON;
-        Ok(Comparison { merge_base: compared.merge_base_commit.sha, files, whole })
+        let (relation, merge_base) = (compared.status, compared.merge_base_commit.sha);
+        Ok(Comparison { relation, merge_base, files, whole })
     }
 
     /// The files of a pull request (`GET /repos/{owner}/{repo}/pulls/{pull_number}/files`),

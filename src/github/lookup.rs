@@ -9,6 +9,7 @@ use super::client::{Answer, Client, read, segment};
 use super::error::{ApiError, Retry};
 use super::model;
 use super::pace::Toll;
+use crate::race::carry::Candidate;
 use crate::race::dispatched::Origin;
 use crate::race::settle::{AttemptId, Posted};
 
@@ -25,6 +26,10 @@ pub struct PullRequest {
     pub base_sha: String,
     /// It is open: neither merged nor closed.
     pub open: bool,
+    /// The git branch of its head.
+    pub head_ref: String,
+    /// When it was opened.
+    pub opened_at: Option<Timestamp>,
 }
 
 /// How far a run has come.
@@ -83,6 +88,8 @@ impl Client {
             head_sha: pull.head.sha,
             base_sha: pull.base.sha,
             open: pull.state == "open",
+            head_ref: pull.head.r#ref,
+            opened_at: pull.created_at,
         })
     }
 
@@ -118,6 +125,29 @@ impl Client {
         let mut runs = self.get_patiently::<model::Runs>(&path).await?.workflow_runs;
         runs.sort_by_key(|run| std::cmp::Reverse((run.created_at, run.id)));
         Ok(runs.into_iter().map(|run| run.id).collect())
+    }
+
+    /// The newest runs that pull requests from a git branch started
+    /// (`GET /repos/{owner}/{repo}/actions/runs`): a hundred at most.
+    ///
+    /// # Errors
+    ///
+    /// When GitHub cannot be read.
+    pub async fn runs_on(&mut self, head_ref: &str) -> Result<Vec<Candidate>, ApiError> {
+        let path = format!("actions/runs?branch={}&event=pull_request&per_page=100", segment(head_ref));
+        let runs = self.get_patiently::<model::Runs>(&path).await?.workflow_runs;
+        let candidate = |run: model::Run| Candidate {
+            is_of_here: run.is_of_here(),
+            run: AttemptId { run: run.id, attempt: run.run_attempt.unwrap_or(1) },
+            url: run.html_url,
+            event: run.event,
+            workflow: run.path,
+            head_ref: run.head_branch,
+            head_sha: run.head_sha,
+            pull_requests: run.pull_requests.into_iter().map(|pull| pull.number).collect(),
+            created_at: run.created_at,
+        };
+        Ok(runs.into_iter().map(candidate).collect())
     }
 
     /// The names of a run's jobs (`GET .../actions/runs/{run_id}/jobs`).

@@ -18,6 +18,7 @@ mod lookup;
 mod mend;
 mod model;
 mod pace;
+mod pull_model;
 mod reader;
 mod seal;
 mod setup;

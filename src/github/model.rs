@@ -6,17 +6,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
+pub(super) use super::pull_model::Pull;
 use crate::race;
 use crate::race::choose::PendingReview;
 use crate::race::settle::{Mark, Posted};
 
 /// A value that may be missing or null, as its default.
-fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// A time that may be missing, null, or in a form unknown today.
-fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+pub(super) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     Ok(text.and_then(|text| text.parse().ok()))
 }
@@ -63,6 +66,12 @@ struct RepositoryLink {
 }
 
 impl Run {
+    /// Whether its head is in the repository itself, where the run tells.
+    pub(super) fn is_of_here(&self) -> bool {
+        let here = self.repository.as_ref().map(|repository| repository.id);
+        here.is_some() && self.head_repository.as_ref().map(|head| head.id) == here
+    }
+
     /// Why its jobs get no secrets, where the run tells.
     pub(super) fn without_secrets(&self) -> Option<race::WithoutSecrets> {
         if self.event != "pull_request" {
@@ -323,33 +332,6 @@ impl From<Environment> for race::Protection {
             |rule: &ProtectionRule| rule.kind == "required_reviewers" && !rule.reviewers.is_empty();
         if environment.protection_rules.iter().any(reviewed) { Self::Reviewers } else { Self::Open }
     }
-}
-
-/// `GET .../pulls/{pull_number}`.
-#[derive(Debug, Deserialize)]
-pub(super) struct Pull {
-    pub(super) number: u64,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) state: String,
-    pub(super) head: PullRef,
-    pub(super) base: PullRef,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) labels: Vec<Label>,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) author_association: String,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) changed_files: Option<usize>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Label {
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) name: String,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct PullRef {
-    pub(super) sha: String,
 }
 
 /// `GET .../commits/{ref}/status`.

@@ -33,7 +33,7 @@ impl Need {
 pub struct Criteria {
     /// Paths that by themselves never need a testnet. A rule that names one wins.
     pub harmless: Vec<String>,
-    /// What a change to something that is neither harmless nor in any rule needs.
+    /// What a change to something needs that is neither harmless nor in a rule that fires.
     pub unmatched: Need,
     /// The rules. The one that asks for most decides.
     #[serde(rename = "rule")]
@@ -55,7 +55,7 @@ impl Criteria {
 pub struct CriteriaRule {
     /// How it is called where it fires.
     pub name: String,
-    /// What a change needs where it fires.
+    /// What a change needs where it fires. `not-needed` is nothing that a rule can say.
     pub advice: Need,
     /// Why, in a few words for people.
     #[serde(default)]
@@ -70,24 +70,25 @@ pub struct CriteriaRule {
     /// does not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contents: Vec<String>,
-    /// Condition: by meaning of manifests and lock files a crate of such a name comes in
-    /// another version, from another source, with other features, or patched.
+    /// Condition: by meaning of Cargo's manifests and lock files, a crate of such a name comes
+    /// in another version, from another source, with other features, or patched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub crates: Vec<String>,
-    /// Condition: by the lock file, what a package of such a name depends on, however far,
+    /// Condition: by `Cargo.lock`, what a package of such a name depends on, however far,
     /// comes in another version or from another source.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dependencies_of: Vec<String>,
     /// Condition: the pull request has one of these labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// Condition: its author is one of these to the repository.
+    /// Condition: the author is one of these to the repository.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub author: Vec<Association>,
-    /// Condition: more lines are added and deleted, in the files that `paths` means.
+    /// Condition: more lines than that are added and deleted, in the files that `paths`
+    /// means; without `paths`, in all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines_over: Option<u64>,
-    /// Condition: more files are changed, of those that `paths` means.
+    /// Condition: more files than that are changed, counted in the same way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files_over: Option<u64>,
 }

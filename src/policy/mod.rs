@@ -17,7 +17,7 @@ pub use check::{OWN_RULES, Problem, Severity, check};
 pub use criteria::{Association, Criteria, CriteriaRule, Need};
 pub use deployment::{AfterUndo, Collect, Deploy, Host, Jump, Ready, ReadyWhen, Source, Step, Upload, Work};
 pub use monitoring::{Expect, Monitor, Node, Quorum};
-pub use race::{AfterWin, BothApproved, Branch, OnBranchFailure, Polling, Proof, Rules, Selection};
+pub use race::{AfterWin, BothApproved, Branch, Carry, OnBranchFailure, Polling, Proof, Rules, Selection};
 pub use stall::{Learn, Stall};
 pub use watching::{Watch, WatchRule};
 
@@ -27,14 +27,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Policy {
-    /// Name of the required check: the context of the commit status, or the name
-    /// of the job that runs `race wait`.
+    /// The name of the required check: the job that runs `race wait`, or the status that
+    /// `race settle` writes.
     pub check: String,
     /// Who chooses among the branches.
     pub selection: Selection,
-    /// What becomes of a run whose race is won.
+    /// What `race cleanup` does once the race is won.
     pub after_win: AfterWin,
-    /// The branches of the race, in order of preference.
+    /// Whether a push keeps the verdict of an earlier head.
+    pub carry: Carry,
+    /// The branches of the race, in order of preference. Without any there are two,
+    /// `testnet` and `null`; the latter spares the testnet.
     #[serde(rename = "branch")]
     pub branches: Vec<Branch>,
     /// What it takes to win, and what it takes to lose.
@@ -55,6 +58,7 @@ impl Default for Policy {
             check: "testnet-deployer".to_owned(),
             selection: Selection::Manual,
             after_win: AfterWin::Leave,
+            carry: Carry::Never,
             branches: vec![
                 Branch::named("testnet"),
                 Branch { spares_testnet: true, ..Branch::named("null") },
@@ -86,7 +90,7 @@ impl Policy {
 
 /// Which top-level keys belong to which policy file.
 pub const FILES: [(&str, &[&str]); 3] = [
-    ("race.toml", &["check", "selection", "after_win", "branch", "rules", "polling"]),
+    ("race.toml", &["check", "selection", "after_win", "carry", "branch", "rules", "polling"]),
     ("testnet.toml", &["deploy", "monitor"]),
     ("criteria.toml", &["criteria"]),
 ];

@@ -17,20 +17,22 @@ pub struct Monitor {
     /// How many sessions must pass on the finalized chain.
     #[serde(default = "target_sessions")]
     pub target_sessions: u32,
-    /// How many sessions after the baseline pass without being counted.
+    /// How many sessions after the baseline pass without being counted or held against
+    /// rules.
     #[serde(default)]
     pub warm_up_sessions: u32,
     /// How long at a stretch a quorum of nodes may be out of reach.
     #[serde(with = "duration", default = "unmeasured_after")]
     pub unmeasured_after: Duration,
-    /// How long altogether a quorum may be out of reach; without it, for as long as
-    /// no stretch is too long.
+    /// How long altogether it may be, all legs together; without it, for as long as no
+    /// stretch is too long.
     #[serde(with = "duration::option", default, skip_serializing_if = "Option::is_none")]
     pub unmeasured_total: Option<Duration>,
-    /// How long this leg of the soak may take, from the start of the job.
+    /// How long one leg of the soak may take, from the start of the job. Then it is
+    /// unfinished, and another job goes on from the checkpoint. Without it there is no limit.
     #[serde(with = "duration::option", default, skip_serializing_if = "Option::is_none")]
     pub max_runtime: Option<Duration>,
-    /// How long the nodes have until they run what was deployed and have caught up.
+    /// How long the nodes have until they run what is expected and have caught up.
     #[serde(with = "duration", default = "ready_within")]
     pub ready_within: Duration,
     /// How many nodes must agree.
@@ -104,16 +106,18 @@ impl Monitor {
 /// One RPC endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
-    /// How the node is called in logs and verdicts.
+    /// How the node is called in logs and verdicts; by its place where left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// URL of its RPC port, for example `ws://127.0.0.1:9944`: `ws` and `wss` are
     /// followed, `http` and `https` are polled.
     pub url: String,
-    /// The host, by its name in `[deploy]`, through which the node is reached.
+    /// The name of the `[[deploy.host]]` through which the node is reached. The URL is then
+    /// the one that holds on that host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via_ssh: Option<String>,
-    /// The environment variable that holds a header for the node, `Name: value`.
+    /// Name of the environment variable that holds a header for the node, `Name: value`, for
+    /// example a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header_env: Option<String>,
 }
@@ -140,20 +144,22 @@ impl Node {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Expect {
-    /// What `system_version` must contain. `{sha}` and `{short_sha}` are filled in.
+    /// What the client's version, `system_version`, must contain. `{sha}` and `{short_sha}`
+    /// (11 characters, as Substrate prints it) are filled in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system_version_contains: Option<String>,
-    /// A file with the runtime that was built: its BLAKE2b-256 is that of the code
+    /// The file with the runtime that was built: its BLAKE2b-256 must be that of the code
     /// on the chain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime_wasm: Option<String>,
-    /// The BLAKE2b-256 of the code on the chain, `0x` and 64 hexadecimal digits.
+    /// The same hash, written out: `0x` and 64 hexadecimal digits. Where both are given they
+    /// must agree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime_code_hash: Option<String>,
-    /// `specName` of the runtime.
+    /// The runtime's `specName`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spec_name: Option<String>,
-    /// `specVersion` of the runtime.
+    /// The runtime's `specVersion`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spec_version: Option<u32>,
 }

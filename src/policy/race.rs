@@ -10,11 +10,11 @@ use super::duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Selection {
-    /// The reviewer chooses; criteria advise.
+    /// The reviewer chooses; the criteria advise.
     #[default]
     Manual,
-    /// As manual, but a branch that spares the testnet is excluded where the
-    /// criteria require one.
+    /// The reviewer chooses, but a branch with `spares_testnet` is excluded where the
+    /// criteria require a testnet.
     Guarded,
     /// The criteria choose.
     Auto,
@@ -24,11 +24,22 @@ pub enum Selection {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AfterWin {
-    /// What still waits for a review is left waiting.
+    /// It says what still waits for a review.
     #[default]
     Leave,
-    /// The run is cancelled, once its verdict cannot be lost by that.
+    /// It cancels the run, when nothing is lost by that.
     CancelRun,
+}
+
+/// Whether the verdict on an earlier head of a pull request may be carried over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Carry {
+    /// Every push races anew.
+    #[default]
+    Never,
+    /// It may, where by the criteria nothing that was pushed since needs a testnet.
+    NotNeeded,
 }
 
 /// One contender of the race: an environment and the job or jobs behind it.
@@ -41,11 +52,11 @@ pub enum AfterWin {
 pub struct Branch {
     /// How the branch is called in verdicts.
     pub name: String,
-    /// The protected environment that holds it.
+    /// The protected environment that holds it; by the branch's name where left out.
     pub environment: String,
-    /// The job that names the environment.
+    /// The job that names the environment; by the branch's name where left out.
     pub gate: String,
-    /// The job whose success means that the branch did its work.
+    /// The job whose success means that the branch did its work; the gate where left out.
     pub job: String,
     /// What proves the branch's success.
     pub proof: Proof,
@@ -102,7 +113,7 @@ pub enum Proof {
     /// The job's own success.
     #[default]
     Job,
-    /// A `race.soak/1` that names this run, attempt and SHA.
+    /// The verdict of a soak that names this run, attempt and commit.
     Soak,
 }
 
@@ -111,7 +122,7 @@ pub enum Proof {
 #[serde(default)]
 pub struct Rules {
     /// A win needs required reviewers on the environment and a person's approval.
-    /// `false` is for plans of GitHub without required reviewers.
+    /// `false` is for plans of GitHub that do not have required reviewers.
     pub require_review: bool,
     /// What happens when more than one branch was approved.
     pub both_approved: BothApproved,
@@ -135,7 +146,7 @@ impl Default for Rules {
 pub enum BothApproved {
     /// The first to succeed wins.
     FirstSuccess,
-    /// Every approved branch must succeed.
+    /// Every approved one must succeed.
     AllApproved,
 }
 
@@ -145,7 +156,7 @@ pub enum BothApproved {
 pub enum OnBranchFailure {
     /// The race is lost.
     Fail,
-    /// The race goes on while another branch may still be approved.
+    /// It goes on while another branch may still be approved.
     Wait,
 }
 
@@ -153,7 +164,7 @@ pub enum OnBranchFailure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Polling {
-    /// Time between two readings for two minutes after anything moved.
+    /// Time between two readings, for two minutes after anything moved.
     #[serde(with = "duration")]
     pub interval: Duration,
     /// The longest time between two readings, while the rate limit allows it.
@@ -165,12 +176,13 @@ pub struct Polling {
     /// How far GitHub's lists and reviews may lag behind each other.
     #[serde(with = "duration")]
     pub review_lag: Duration,
-    /// When waiting ends. Left out, it follows from the kind of runner: 5 h 40 min
-    /// on hosted ones, 4 d 20 h on self-hosted ones.
+    /// When `race wait` gives up. Left out, it follows from the kind of runner: `5h40m` on
+    /// hosted ones, `4d20h` on self-hosted ones.
     #[serde(with = "duration::option", skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Duration>,
-    /// The share of the remaining rate limit that this process may spend, in percent:
-    /// until the reset where every reading is counted, else while things move.
+    /// The share of what is left of the rate limit that this process may spend, in percent:
+    /// until the reset where GitHub counts every reading, else in the two minutes after
+    /// anything moved.
     pub budget_percent: u8,
 }
 

@@ -16,7 +16,8 @@ pub struct Stall {
     /// The longest time without a new finalized block.
     #[serde(with = "duration")]
     pub no_finality: Duration,
-    /// The longest time without a new session on the finalized chain.
+    /// The longest time without a new session on the finalized chain; twice
+    /// `session_length` plus 15 min where left out.
     #[serde(with = "duration::option", skip_serializing_if = "Option::is_none")]
     pub no_session: Option<Duration>,
     /// Has the limit of a session follow from those that were seen.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A storage item and the rule that it is held to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watch {
-    /// How the rule is called in logs and verdicts.
+    /// How the rule is called in logs and verdicts; by pallet and item where left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The pallet, as the runtime names it, for example `DKG`.
@@ -19,21 +19,21 @@ pub struct Watch {
     pub key: Option<String>,
     /// What must hold.
     pub rule: WatchRule,
-    /// By how much it may grow from one session to the next, with `grows-at-most`.
+    /// With the rule `grows-at-most`: by how much, from one session to the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grows_at_most: Option<u64>,
-    /// How many sessions in a row may break the rule before the soak fails, that one
-    /// included.
+    /// The soak fails when so many sessions in a row break the rule.
     #[serde(default = "one")]
     pub consecutive: u32,
-    /// How many sessions altogether may break it before the soak fails, that one
-    /// included; without it, as many as come singly.
+    /// The soak fails when so many sessions altogether break it; without it there is no such
+    /// limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u32>,
     /// A broken rule is told, and fails nothing.
     #[serde(default)]
     pub dry_run: bool,
-    /// A soak does not pass while there are sessions that nobody could check.
+    /// The soak does not pass while there are sessions in which nobody could check the rule:
+    /// it is unmeasured.
     #[serde(default)]
     pub critical: bool,
 }
@@ -93,10 +93,10 @@ pub enum WatchRule {
     GrowsAtMost,
     /// All nodes have the same value at the same block.
     EqualOnAllNodes,
-    /// Its number (the first eight bytes, little-endian) grows with the session's
-    /// index.
+    /// Its number (the first eight bytes, little-endian, such as the set id of a DKG key)
+    /// grows by one or more with every session.
     FollowsSession,
-    /// It is there when a session ends.
+    /// It is there in the last block of every session, or before.
     ArrivesEverySession,
 }
 

@@ -4,10 +4,11 @@ use crate::policy::Policy;
 
 use super::contender::{self, Contender, State};
 use super::judge::{Facts, Ruling, RunFacts, judge};
-use super::reason::{Awaited, Reason, Warning};
+use super::reason::{Awaited, Reason};
 use super::snapshot::{Conclusion, Job, JobStatus, Protection, ReviewState, Snapshot};
 use super::stands_for;
 use super::verdict::Verdict;
+use super::warning::Warning;
 
 /// Which branch won, as far as this snapshot tells.
 ///

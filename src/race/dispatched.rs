@@ -6,9 +6,10 @@
 //! target must be a dispatched run of the same workflow, from the base's own ref,
 //! that names this very commit; and that run is judged anew by the same rules.
 
-use super::reason::{Reason, Warning};
+use super::reason::Reason;
 use super::settle::{AttemptId, Mark, Posted};
 use super::verdict::{Outcome, Verdict};
+use super::warning::Warning;
 
 /// What a dispatched run must be for us to believe it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,9 @@
 //! and knows the deadline. Time is always a value that the caller passes in.
 //! [`settle`] says what to write as the commit status, [`choose`] which review is
 //! next where one branch is chosen, [`dispatched`] what a fork's run takes over from
-//! the run that was dispatched for it.
+//! the run that was dispatched for it, [`carry`] when a push keeps an earlier verdict.
 
+pub mod carry;
 pub mod choose;
 pub mod cleanup;
 pub mod contender;
@@ -26,15 +27,17 @@ mod reason;
 pub mod settle;
 mod snapshot;
 mod verdict;
+mod warning;
 pub mod watch;
 
 pub use contender::{Contender, State};
 pub use decide::decide;
 pub use mirror::{HeadCheck, mirror};
 pub use names::stands_for;
-pub use reason::{Awaited, Reason, Warning, short_sha};
+pub use reason::{Awaited, Reason, short_sha};
 pub use snapshot::{
     Advice, Conclusion, Job, JobStatus, Pending, Protection, Review, ReviewState, Run, Snapshot, SoakProof,
     SoakVerdict, Step, User, UserKind, WithoutSecrets,
 };
 pub use verdict::{Outcome, Verdict};
+pub use warning::Warning;

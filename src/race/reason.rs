@@ -10,7 +10,6 @@ use crate::exit::Exit;
 use crate::policy::duration;
 
 use super::State;
-use super::snapshot::WithoutSecrets;
 use super::verdict::Outcome;
 
 /// A branch that waits for a person.
@@ -48,6 +47,17 @@ pub enum Reason {
     MirroredSuccess { pull_request: u64, head_sha: String },
     /// Won: the run that was dispatched for this commit has won.
     DispatchedWon { run: u64, url: String, there: Box<Reason> },
+    /// Won: an earlier head has won, and by the criteria nothing since needs a testnet.
+    CarriedOver {
+        branch: String,
+        run: u64,
+        soaked_sha: String,
+        head_sha: String,
+        approved_by: Vec<String>,
+        files: usize,
+        url: String,
+        base_moved: bool,
+    },
     /// Void: the environment has no required reviewers.
     EnvironmentOpen { branch: String, environment: String },
     /// Void: there is no such environment any more.
@@ -101,6 +111,7 @@ impl Reason {
             Self::AwaitingHead { .. } => "awaiting-head",
             Self::DispatchedWon { .. } => "dispatched-won",
             Self::AwaitingDispatched { .. } => "awaiting-dispatched",
+            Self::CarriedOver { .. } => "carried-over",
             Self::EnvironmentOpen { .. } => "environment-unprotected",
             Self::EnvironmentGone { .. } => "environment-gone",
             Self::ReviewMissing { .. } => "review-missing",
@@ -128,7 +139,8 @@ impl Reason {
             | Self::BranchSucceededUnreviewed { .. }
             | Self::TestnetNotNeeded { .. }
             | Self::MirroredSuccess { .. }
-            | Self::DispatchedWon { .. } => Outcome::Won,
+            | Self::DispatchedWon { .. }
+            | Self::CarriedOver { .. } => Outcome::Won,
             Self::EnvironmentOpen { .. } | Self::EnvironmentGone { .. } | Self::ReviewMissing { .. } => {
                 Outcome::Void
             }
@@ -288,6 +300,23 @@ impl fmt::Display for Reason {
                 f,
                 "waiting for run {run}, which was dispatched for this commit ({url}); in this run: {here}"
             ),
+            Self::CarriedOver { branch, run, soaked_sha, head_sha, approved_by, files, url, base_moved } => {
+                let (soaked, head) = (short_sha(soaked_sha), short_sha(head_sha));
+                let files = if *files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+                // A status holds 140 characters: both commits and what differs stand first.
+                write!(
+                    f,
+                    "carried over: {branch} won on {soaked}, and what differs in {head} ({files}) needs no testnet"
+                )?;
+                write!(f, "; {url}; run {run}")?;
+                if !approved_by.is_empty() {
+                    write!(f, ", approved by {}", join(approved_by, "and"))?;
+                }
+                if *base_moved {
+                    f.write_str("; the base has moved on, and both together are for a merge queue to test")?;
+                }
+                Ok(())
+            }
             Self::Cancelled { run: true } => f.write_str("the run was cancelled"),
             Self::Cancelled { run: false } => f.write_str("every branch was cancelled"),
             Self::Running { branches } => {
@@ -317,62 +346,6 @@ impl fmt::Display for Reason {
             }
             Self::NothingRead => f.write_str("nothing was read yet"),
             Self::Interrupted { signal, last } => write!(f, "ended by {signal}: {last}"),
-        }
-    }
-}
-
-/// What a reader should know beside the reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are the names in the sentence that Display writes")]
-pub enum Warning {
-    /// A branch succeeded beside the winner without the protection it must have.
-    VoidBeside { branch: String, environment: String },
-    /// The policy lets success alone win.
-    ReviewNotRequired,
-    /// The selection took this branch out of the race.
-    Excluded { branch: String },
-    /// Only these branches can win, because a testnet cannot be reached from here.
-    WithoutSecrets { why: WithoutSecrets, left: Vec<String>, pull_request: Option<u64>, head_sha: String },
-    /// A dispatched run would not be seen from here.
-    DispatchedUnseen { permission: &'static str },
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::VoidBeside { branch, environment } => write!(
-                f,
-                "{branch} succeeded as well, but without a review that counts: protect the environment {environment}"
-            ),
-            Self::ReviewNotRequired => {
-                f.write_str("require_review is off: success alone wins, whoever started it")
-            }
-            Self::Excluded { branch } => {
-                write!(f, "{branch} is excluded: by the criteria this change needs a testnet")
-            }
-            Self::WithoutSecrets { why, left, pull_request, head_sha } => {
-                let whose = match why {
-                    WithoutSecrets::Fork => "the pull request comes from a fork",
-                    WithoutSecrets::Dependabot => "Dependabot opened the pull request",
-                };
-                let left = match left.as_slice() {
-                    [] => "no branch".to_owned(),
-                    left => format!("only {}", join(left, "or")),
-                };
-                write!(
-                    f,
-                    "{whose}, and such a run gets no secrets even when approved: {left} can win here; to run the \
-                     testnet start the workflow by hand with "
-                )?;
-                match pull_request {
-                    Some(number) => write!(f, "pull_request={number} and sha={head_sha}"),
-                    None => write!(f, "the pull request's number and sha={head_sha}"),
-                }
-            }
-            Self::DispatchedUnseen { permission } => write!(
-                f,
-                "a run that is dispatched for this commit would not be seen: the job's token lacks `{permission}`"
-            ),
         }
     }
 }

@@ -3,7 +3,8 @@
 use crate::exit::Exit;
 
 use super::contender::Contender;
-use super::reason::{Reason, Warning};
+use super::reason::Reason;
+use super::warning::Warning;
 
 /// What the race came to, in the words of `verdict.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

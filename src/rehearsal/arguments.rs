@@ -47,12 +47,24 @@ pub struct Arguments {
     /// Which of the shipped workflows is run
     #[arg(long, value_enum, default_value_t)]
     pub mode: Mode,
+    /// Who chooses among the branches
+    #[arg(long, value_enum, default_value_t)]
+    pub selection: Selection,
+    /// What the pull request changes, for the criteria
+    #[arg(long, value_name = "FILE", default_value = "runtime/src/lib.rs")]
+    pub change: String,
     /// How long a leg of the soak goes on, with `--mode relay` [default: without an end]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub max_runtime: Option<Duration>,
     /// Have the run cancelled once it is won, with `--mode relay`
     #[arg(long)]
     pub cancel_after_win: bool,
+    /// Push a change of this file once the check is green, with `carry = "not-needed"`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["legs", "fault", "fork"])]
+    pub push: Option<String>,
+    /// Put the pull request into a merge queue once the check is green
+    #[arg(long, conflicts_with_all = ["legs", "fault"])]
+    pub merge_queue: bool,
     /// Run this workflow instead of the shipped one
     #[arg(long, value_name = "FILE")]
     pub workflow: Option<PathBuf>,
@@ -69,6 +81,30 @@ pub enum Mode {
     Poll,
     /// Jobs that live for seconds write a commit status.
     Relay,
+}
+
+/// Who chooses among the branches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Selection {
+    /// The reviewer.
+    #[default]
+    Manual,
+    /// The reviewer, but a testnet that the criteria require cannot be spared.
+    Guarded,
+    /// The criteria, and the workflow for that.
+    Auto,
+}
+
+impl Selection {
+    /// The word for it in the policy.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Guarded => "guarded",
+            Self::Auto => "auto",
+        }
+    }
 }
 
 /// What the reviewer approves.

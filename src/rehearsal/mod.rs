@@ -5,6 +5,7 @@
 //! A rehearsal is a [`scenario`](scenario::Scenario), played on a stage (the
 //! stand-ins and the files of a repository) by the jobs of the shipped workflow.
 
+mod afterwards;
 pub mod arguments;
 mod deployment;
 mod desk;
@@ -36,7 +37,9 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::exit::Exit;
 use crate::report::{Color, Format, Output, Paint, Style};
-use arguments::{Arguments, Mode};
+use crate::setup::by_criteria::by_criteria;
+use crate::setup::workflow::POLL;
+use arguments::{Arguments, Mode, Selection};
 use scenario::Scenario;
 use workflow::{SHIPPED, Workflow};
 
@@ -44,7 +47,7 @@ use workflow::{SHIPPED, Workflow};
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parsed = Arguments::try_parse_from(arguments).and_then(|arguments| {
         let scenario = Scenario::try_from(&arguments)?;
-        let workflow = read_workflow(arguments.workflow.as_deref(), scenario.mode)?;
+        let workflow = read_workflow(arguments.workflow.as_deref(), &scenario)?;
         Ok((scenario, workflow, arguments.keep.map(empty_directory).transpose()?))
     });
     let (scenario, workflow, keep) = match parsed {
@@ -75,15 +78,19 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// The workflow that is played: the shipped one, or that of the file.
-fn read_workflow(path: Option<&Path>, mode: Mode) -> Result<Workflow, clap::Error> {
+fn read_workflow(path: Option<&Path>, scenario: &Scenario) -> Result<Workflow, clap::Error> {
     let wrong = |message: String| {
         let name = path.map_or("the shipped workflow".to_owned(), |path| path.display().to_string());
         Arguments::command().error(ErrorKind::ValueValidation, format!("{name}: {message}"))
     };
     let text = match path {
         Some(path) => std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?,
-        None if mode == Mode::Relay => workflow::relay(),
-        None => SHIPPED.to_owned(),
+        None => match (scenario.mode, scenario.selection) {
+            (Mode::Relay, Selection::Auto) => by_criteria(&workflow::relay()),
+            (Mode::Poll, Selection::Auto) => by_criteria(POLL),
+            (Mode::Relay, _) => workflow::relay(),
+            (Mode::Poll, _) => SHIPPED.to_owned(),
+        },
     };
     Workflow::parse(&text).map_err(wrong)
 }

@@ -15,7 +15,6 @@ use super::deployment::{self, DeploymentLog};
 use super::desk;
 use super::github::{self, Trouble};
 use super::page::ToldEnding;
-use super::relay;
 use super::scenario::Scenario;
 use super::show::Show;
 use super::stage::{CHECK, REVIEWER, Stage};
@@ -23,6 +22,7 @@ use super::staged::Staged;
 use super::testnet::{FAULTY_ON, UNDO_AFTER};
 use super::workflow::{Ended, Runner, Workflow};
 use super::world::ReviewState;
+use super::{afterwards, relay};
 use crate::commands::{Signal, Signals};
 use crate::exit::Exit;
 use crate::report::Output;
@@ -60,6 +60,10 @@ pub(super) async fn play(
     let own = Staged::pull_requests_own(&stage, scenario.fork.is_none()).await?;
     let mut play = Play::begin(scenario, workflow, &stage, own, output)?;
     let ending = play.until_the_end(&mut signals).await;
+    let mut then = None;
+    if ending.as_ref().is_ok_and(|ending| play.is_green(ending)) {
+        then = afterwards::play(scenario, workflow, &stage, &mut play.show, &mut signals).await?;
+    }
     let told = match &ending {
         Ok(ending) => play.tell(ending).await,
         Err(_) => Ok(()),
@@ -80,6 +84,7 @@ pub(super) async fn play(
     stage.write_exchanges()?;
     told?;
     Ok(match ending? {
+        _ if then.is_some() => then.map_or(0, Exit::code),
         Ending::Decided(status) => code_of(status),
         Ending::Over => code_of(last),
         Ending::Asked(signal) => signal.exit().code(),
@@ -316,16 +321,21 @@ impl<'a> Play<'a> {
         }
     }
 
+    /// Whether the pull request may be merged.
+    fn is_green(&self, ending: &Ending) -> bool {
+        match ending {
+            Ending::Decided(status) => code_of(*status) == 0,
+            Ending::Over => relay::status(self.stage).is_some_and(|status| status == "success"),
+            Ending::Asked(_) | Ending::OutOfTime => false,
+        }
+    }
+
     /// Says how it ended: what failed, and what `race inspect` says.
     async fn tell(&mut self, ending: &Ending) -> io::Result<()> {
         self.show_how_it_stands(*self.stage.chain.sessions().borrow());
         self.show.finish();
         let status = relay::status(self.stage).unwrap_or_else(|| "not there".to_owned());
-        let green = match ending {
-            Ending::Decided(status) => code_of(*status) == 0,
-            Ending::Over => status == "success",
-            Ending::Asked(_) | Ending::OutOfTime => false,
-        };
+        let green = self.is_green(ending);
         let line = match ending {
             Ending::Decided(status) => {
                 let code = code_of(*status);

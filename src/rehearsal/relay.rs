@@ -1,7 +1,7 @@
 //! The relay, where no job waits for the verdict: when a rehearsal of it is over, and
 //! what the check came to.
 
-use super::arguments::{Fault, Mode};
+use super::arguments::{Fault, Mode, Selection};
 use super::scenario::Scenario;
 use super::stage::{CHECK, Stage};
 use super::workflow::Runner;
@@ -11,6 +11,9 @@ const CANCELLED_IN: &str = "soak-2";
 
 /// The job that opens the race: what comes after it, may be reviewed.
 const OPEN: &str = "open";
+
+/// The job that asks the criteria: what comes after it, may be reviewed.
+const ADVISE: &str = "advise";
 
 /// The state of the check's status on the head.
 pub(super) fn status(stage: &Stage) -> Option<String> {
@@ -32,6 +35,9 @@ pub(super) fn is_over(scenario: &Scenario, stage: &Stage, runner: &Runner<'_>, r
 
 /// Whether somebody may review now: the check says that the race goes on.
 pub(super) fn is_begun(scenario: &Scenario, stage: &Stage, runner: &Runner<'_>) -> bool {
+    if scenario.selection == Selection::Auto && runner.ending_of(ADVISE).is_none() {
+        return false;
+    }
     match scenario.mode {
         Mode::Poll => stage.github.was_asked(&format!("/runs/{}/jobs", runner.staged().id)),
         Mode::Relay => runner.ending_of(OPEN).is_some(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, ValueEnum as _};
 
-use super::arguments::{Approve, Arguments, Contender, Fault, Fork, Mode};
+use super::arguments::{Approve, Arguments, Contender, Fault, Fork, Mode, Selection};
 use super::world::ReviewState;
 
 /// When `race wait` gives up where nobody approves.
@@ -37,10 +37,18 @@ pub struct Scenario {
     pub fault: Option<Fault>,
     /// Which workflow is run.
     pub mode: Mode,
+    /// Who chooses among the branches.
+    pub selection: Selection,
+    /// The file that the pull request changes.
+    pub change: String,
     /// How long a leg of the soak goes on.
     pub max_runtime: Option<Duration>,
     /// The run is cancelled once it is won.
     pub cancel_after_win: bool,
+    /// The file that a push changes once the check is green.
+    pub push: Option<String>,
+    /// The merge queue takes the pull request once it may be merged.
+    pub merge_queue: bool,
     /// How many legs the soak has, where it is shown alone.
     pub legs: Option<u32>,
     /// Where the pull request comes from a fork: which of its runs is reviewed.
@@ -86,7 +94,9 @@ impl TryFrom<&Arguments> for Scenario {
             DEADLINE_BY_HAND
         } else if approved || arguments.legs.is_some() || arguments.fault == Some(Fault::BothRejected) {
             arguments.session_every * arguments.sessions + MARGIN
-        } else if arguments.fault == Some(Fault::UnprotectedEnvironment) {
+        } else if arguments.fault == Some(Fault::UnprotectedEnvironment)
+            || arguments.selection == Selection::Auto
+        {
             MARGIN
         } else {
             SHORT_DEADLINE
@@ -102,8 +112,12 @@ impl TryFrom<&Arguments> for Scenario {
             legs: arguments.legs,
             fork: arguments.fork,
             mode: arguments.mode,
+            selection: arguments.selection,
+            change: arguments.change.clone(),
             max_runtime: arguments.max_runtime,
             cancel_after_win: arguments.cancel_after_win,
+            push: arguments.push.clone(),
+            merge_queue: arguments.merge_queue,
         })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::arguments::{Contender, Fault, Mode};
+use super::arguments::{Contender, Fault, Mode, Selection};
 use super::dev_chain::{DevChain, DevChainOptions};
 use super::github::{GitHub, Options, Token};
 use super::reviewer::Person;
@@ -48,6 +48,9 @@ pub(super) const NO_SESSION: Duration = Duration::from_secs(3);
 
 /// The shipped action that installs `race`: a job has it once it checked out the base.
 const INSTALL_RACE: &str = include_str!("../../.github/actions/race/action.yml");
+
+/// The shipped criteria.
+const CRITERIA: &str = include_str!("../../policies/criteria.toml");
 
 /// Everything that the jobs of a rehearsal run against.
 pub(super) struct Stage {
@@ -116,19 +119,30 @@ impl Stage {
 
         let base = world.pull_request(pull_request).map(|pull| pull.base_sha.clone()).unwrap_or_default();
         let testnet = Testnet::raise(&directory.join("hosts"), &base, &head_sha).await?;
-        for (name, text) in
-            [("race.toml", race_policy(scenario)), ("testnet.toml", testnet.policy(scenario, &chain))]
-        {
-            fs::write(directory.join("policies").join(name), &text)?;
-            world.write_file(&base, &format!("policies/{name}"), &text);
+        let mut policies =
+            vec![("race.toml", race_policy(scenario)), ("testnet.toml", testnet.policy(scenario, &chain))];
+        if scenario.selection != Selection::Manual || scenario.push.is_some() {
+            policies.push(("criteria.toml", CRITERIA.to_owned()));
         }
-        world.write_file(&base, ".github/actions/race/action.yml", INSTALL_RACE);
-        world.write_file(&head_sha, ".ci/build", &testnet.build(scenario.fault));
+        // What the pull request does not change its head has as well.
+        for (name, text) in policies {
+            fs::write(directory.join("policies").join(name), &text)?;
+            for sha in [&base, &head_sha] {
+                world.write_file(sha, &format!("policies/{name}"), &text);
+            }
+        }
+        for sha in [&base, &head_sha] {
+            world.write_file(sha, ".github/actions/race/action.yml", INSTALL_RACE);
+            world.write_file(sha, ".ci/build", &testnet.build(scenario.fault));
+        }
+        world.write_file(&head_sha, &scenario.change, "changed\n");
         for contender in Contender::ALL {
             // A name that is mistyped or was never set up is what nobody notices.
             let missing =
                 scenario.fault == Some(Fault::UnprotectedEnvironment) && contender == Contender::Null;
-            if !missing {
+            // What the criteria choose needs no environment at all.
+            let spared = scenario.selection == Selection::Auto && contender == Contender::Null;
+            if !missing && !spared {
                 world.protect(contender.name(), &[REVIEWER, "bob"], now);
             }
         }
@@ -193,9 +207,13 @@ impl Stage {
 fn race_policy(scenario: &Scenario) -> String {
     let deadline = duration::format(scenario.deadline);
     let job = if scenario.mode == Mode::Relay { "soaked" } else { "testnet" };
+    let selection = scenario.selection.word();
+    let carry = if scenario.push.is_some() { "not-needed" } else { "never" };
     let after_win = if scenario.cancel_after_win { "cancel-run" } else { "leave" };
     format!(
         r#"check = "{CHECK}"
+selection = "{selection}"
+carry = "{carry}"
 after_win = "{after_win}"
 
 [[branch]]

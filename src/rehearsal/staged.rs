@@ -1,5 +1,5 @@
-//! A run on the stage: the pull request's own or, for one of a fork, the one that a
-//! maintainer dispatched. Each has its event, its tokens and a place for its files.
+//! A run on the stage: the pull request's own, for one of a fork the one that a
+//! maintainer dispatched, and that of the merge queue. Each has its event, its tokens and a place for its files.
 
 use std::fs;
 use std::io;
@@ -34,11 +34,34 @@ impl Staged {
     ///
     /// When the stand-in refuses, or a file cannot be written.
     pub(super) async fn pull_requests_own(stage: &Stage, trusted: bool) -> io::Result<Self> {
-        let event = of_pull_request(stage, stage.pull_request).await?;
-        let staged =
-            Self { id: stage.run, event: "pull_request", prefix: "", trusted, place: stage.path("") };
-        staged.write_event(&event)?;
-        Ok(staged)
+        Self { id: stage.run, event: "pull_request", prefix: "", trusted, place: stage.path("") }
+            .of_the_pull_request(stage, "opened")
+            .await
+    }
+
+    /// The author pushes a change of that file, which cancels the run before.
+    ///
+    /// # Errors
+    ///
+    /// When the stand-in refuses, or a file cannot be written.
+    pub(super) async fn pushed(stage: &Stage, file: &str) -> io::Result<Self> {
+        let id = stage.github.change(|world, now| {
+            let head = world.push(stage.pull_request, "Push", now);
+            world.write_file(&head, file, "pushed\n");
+            world.cancel_run(stage.run, now);
+            world.start_pull_request_run(stage.pull_request, now)
+        });
+        let place = stage.path("pushed");
+        fs::create_dir_all(&place)?;
+        Self { id, event: "pull_request", prefix: "pushed ", trusted: true, place }
+            .of_the_pull_request(stage, "synchronize")
+            .await
+    }
+
+    async fn of_the_pull_request(self, stage: &Stage, action: &str) -> io::Result<Self> {
+        let event = of_pull_request(stage, stage.pull_request, action).await?;
+        self.write_event(&event)?;
+        Ok(self)
     }
 
     /// A run that something in the repository has started, with a place of its own.
@@ -51,7 +74,7 @@ impl Staged {
         let run = stage.github.read(|world| world.run(id).cloned());
         let run = run.ok_or_else(|| io::Error::other(format!("there is no run {id}")))?;
         let (event, payload) = match run.pull_request {
-            Some(number) => ("pull_request", of_pull_request(stage, number).await?),
+            Some(number) => ("pull_request", of_pull_request(stage, number, "opened").await?),
             None if run.event == "merge_group" => ("merge_group", of_merge_group(stage, &run).await?),
             None => return Err(io::Error::other(format!("the event `{}` is not known here", run.event))),
         };
@@ -89,6 +112,34 @@ impl Staged {
         let place = stage.path("dispatched");
         fs::create_dir_all(&place)?;
         let staged = Self { id, event: "workflow_dispatch", prefix: "dispatched ", trusted: true, place };
+        staged.write_event(&event)?;
+        Ok(staged)
+    }
+
+    /// The merge queue takes the pull request, with the payload of its event.
+    ///
+    /// # Errors
+    ///
+    /// When the stand-in refuses, or a file cannot be written.
+    pub(super) async fn in_the_queue(stage: &Stage) -> io::Result<Self> {
+        let person = stage.reviewer();
+        let pull = person.get(&format!("/pulls/{}", stage.pull_request)).await?;
+        let id = stage.github.change(|world, now| world.queue(stage.pull_request, now));
+        let run = person.get(&format!("/actions/runs/{id}")).await?;
+        let event = json!({
+            "action": "checks_requested",
+            "merge_group": {
+                "head_sha": run["head_sha"],
+                "head_ref": format!("refs/heads/{}", run["head_branch"].as_str().unwrap_or_default()),
+                "base_sha": pull["base"]["sha"],
+                "base_ref": format!("refs/heads/{}", pull["base"]["ref"].as_str().unwrap_or_default()),
+            },
+            "sender": run["actor"],
+            "repository": person.get("").await?,
+        });
+        let place = stage.path("queue");
+        fs::create_dir_all(&place)?;
+        let staged = Self { id, event: "merge_group", prefix: "queue ", trusted: true, place };
         staged.write_event(&event)?;
         Ok(staged)
     }
@@ -131,11 +182,11 @@ impl Staged {
     }
 }
 
-async fn of_pull_request(stage: &Stage, number: u64) -> io::Result<Value> {
+async fn of_pull_request(stage: &Stage, number: u64, action: &str) -> io::Result<Value> {
     let person = stage.reviewer();
     let pull_request = person.get(&format!("/pulls/{number}")).await?;
     Ok(json!({
-        "action": "opened",
+        "action": action,
         "number": number,
         "sender": pull_request["user"],
         "repository": person.get("").await?,

@@ -49,6 +49,44 @@ struct File<'a> {
     rules: &'a [Finding],
 }
 
+/// An advice as a part of `race.verdict/1`.
+#[derive(Serialize)]
+pub(super) struct AdviceFile<'a> {
+    advice: Advice,
+    testnet_needed: bool,
+    reason: String,
+    changed_files: usize,
+    changes_policy: bool,
+    rules: &'a [Finding],
+}
+
+impl<'a> From<&'a Advised> for AdviceFile<'a> {
+    fn from(advised: &'a Advised) -> Self {
+        Self {
+            advice: advised.advice,
+            testnet_needed: advised.advice.needs_testnet(),
+            reason: advised.to_string(),
+            changed_files: advised.files,
+            changes_policy: advised.changes_policy,
+            rules: &advised.findings,
+        }
+    }
+}
+
+/// An advice beside a verdict, for a terminal: a headline, and a line for each rule.
+pub(super) fn in_short(advised: &Advised, color: bool) -> String {
+    let word = paint_of(advised.advice).on(color, advised.advice.word());
+    let mut text = match advised.findings.is_empty() {
+        true => format!("by the criteria testnet {word}: {}\n", inert(&advised.to_string())),
+        false => format!("by the criteria testnet {word}:\n"),
+    };
+    for finding in advised.findings.iter().take(LINES) {
+        let said = finding.says().word();
+        let _ = writeln!(text, "    {said}: {}", inert(&finding.to_string()));
+    }
+    text
+}
+
 impl Told<'_> {
     /// `race.advice/1`.
     ///

@@ -9,9 +9,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::actions::markdown;
+use super::advice::{AdviceFile, in_short};
 use super::{Paint, inert};
+use crate::criteria::Advised;
 use crate::policy::duration;
-use crate::race::{Contender, Job, Outcome, ReviewState, Run, State, Verdict};
+use crate::race::{Contender, Job, Outcome, Reason, ReviewState, Run, State, Verdict};
 use crate::soak::Figures;
 
 /// `race.verdict/1`, as design and documentation have it.
@@ -25,7 +27,30 @@ struct File<'v> {
     warnings: Vec<String>,
     run: RunFile<'v>,
     branches: Vec<BranchFile<'v>>,
+    advice: Option<AdviceFile<'v>>,
+    carried_from: Option<CarriedFile<'v>>,
     decided_at: Option<Timestamp>,
+}
+
+/// Where a verdict was carried over from.
+#[derive(Serialize)]
+struct CarriedFile<'v> {
+    head_sha: &'v str,
+    run: u64,
+    branch: &'v str,
+    changed_files: usize,
+    url: &'v str,
+    base_moved: bool,
+}
+
+impl<'v> CarriedFile<'v> {
+    fn of(reason: &'v Reason) -> Option<Self> {
+        let Reason::CarriedOver { branch, run, soaked_sha, files, url, base_moved, .. } = reason else {
+            return None;
+        };
+        let (run, changed_files, base_moved) = (*run, *files, *base_moved);
+        Some(Self { head_sha: soaked_sha, run, branch, changed_files, url, base_moved })
+    }
 }
 
 #[derive(Serialize)]
@@ -110,6 +135,8 @@ pub struct Decided<'v> {
     pub at: Option<Timestamp>,
     /// What the soaks showed, by the branch, where that was asked for.
     pub soaks: Option<&'v BTreeMap<String, Figures>>,
+    /// What the criteria say of the change, where they were asked.
+    pub advised: Option<&'v Advised>,
 }
 
 impl Decided<'_> {
@@ -144,6 +171,8 @@ impl Decided<'_> {
                 .iter()
                 .map(|branch| branch_file(branch, self.soak_of(branch)))
                 .collect(),
+            advice: self.advised.map(AdviceFile::from),
+            carried_from: CarriedFile::of(&verdict.reason),
             decided_at: at.filter(|_| verdict.outcome() != Outcome::Undecided),
         })
     }
@@ -165,6 +194,9 @@ impl Decided<'_> {
         let _ = writeln!(text, "\n{}", inert(&self.about()));
         if !run.url.is_empty() {
             let _ = writeln!(text, "{}", inert(&run.url));
+        }
+        if let Some(advised) = self.advised {
+            text.push_str(&in_short(advised, color));
         }
         for branch in &verdict.branches {
             let mark = if verdict.reason.winner() == Some(&branch.name) { "*" } else { " " };
@@ -206,6 +238,10 @@ impl Decided<'_> {
         }
         for warning in &verdict.warnings {
             let _ = write!(text, "\n> **Warning**: {}\n", markdown(&warning.to_string()));
+        }
+        if let Some(advised) = self.advised {
+            let word = advised.advice.word();
+            let _ = write!(text, "\nBy the criteria testnet {word}: {}\n", markdown(&advised.to_string()));
         }
         text.push_str("\n| | branch | state | jobs | reviews |\n| --- | --- | --- | --- | --- |\n");
         for branch in &verdict.branches {

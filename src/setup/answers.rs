@@ -3,8 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use toml_edit::ImDocument;
+
 use super::mode::{DEPLOYMENT, RunsOn, Soak};
 use super::{Mode, Release};
+use crate::policy::Selection;
 
 /// How long nodes have until they run what was deployed: the policy's own default.
 const READY_WITHIN: Duration = Duration::from_mins(30);
@@ -14,6 +17,8 @@ const READY_WITHIN: Duration = Duration::from_mins(30);
 pub struct Answers {
     /// The way to wait.
     pub mode: Mode,
+    /// Who chooses among the branches.
+    pub selection: Selection,
     /// Where the long jobs run.
     pub runs_on: RunsOn,
     /// The release that the workflow installs.
@@ -44,6 +49,17 @@ impl Answers {
             ready_within: READY_WITHIN,
             deployment: DEPLOYMENT,
         }
+    }
+}
+
+/// The selection that a `race.toml` names, where it can be read.
+#[must_use]
+pub fn selection_in(text: &str) -> Option<Selection> {
+    match ImDocument::parse(text).ok()?.get("selection")?.as_str()? {
+        "manual" => Some(Selection::Manual),
+        "guarded" => Some(Selection::Guarded),
+        "auto" => Some(Selection::Auto),
+        _ => None,
     }
 }
 

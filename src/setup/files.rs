@@ -2,17 +2,22 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::policy::duration;
+use crate::policy::{Selection, duration};
 
 use super::answers::{Answers, Target};
+use super::by_criteria::by_criteria;
 use super::mode::told;
-use super::workflow::{self, workflow};
+use super::workflow::{self, filled_in, template};
 use super::{Mode, RunsOn};
 
 /// The shipped policies, which are written with the answers in their places.
 const RACE: &str = include_str!("../../policies/race.toml");
 const TESTNET: &str = include_str!("../../policies/testnet.toml");
 const CRITERIA: &str = include_str!("../../policies/criteria.toml");
+
+/// Where the schemas are that the policies name for editors. The commit is the one that the
+/// workflow is pinned to: nobody can move it, and the editor knows the keys that the gate does.
+const SCHEMAS: &str = "https://raw.githubusercontent.com/testnet-deployer/testnet-deployer";
 
 /// How the line begins that tells whether a file was edited since.
 pub(super) const STAMP: &str = "# race init ";
@@ -32,7 +37,11 @@ pub struct File {
 /// [`code_owners()`].
 #[must_use]
 pub fn files(answers: &Answers) -> Vec<File> {
-    let file = |path, text: String, executable| File { path, text: stamped(&text), executable };
+    let schemas = format!("#:schema {SCHEMAS}/{}/policies/schema/", answers.release.commit());
+    let file = |path, text: String, executable| {
+        let text = stamped(&text.replacen("#:schema schema/", &schemas, 1));
+        File { path, text, executable }
+    };
     vec![
         file(workflow::PATH, workflow_text(answers), false),
         file("policies/race.toml", race(answers), false),
@@ -54,8 +63,10 @@ pub fn code_owners(answers: &Answers) -> Vec<String> {
 fn stamped(text: &str) -> String {
     let stamp = format!("{STAMP}{}: this file was not edited while that number fits\n", digest(text));
     match text.split_once('\n') {
-        // What runs a script must stay in the first line.
-        Some((first, rest)) if first.starts_with("#!") => format!("{first}\n{stamp}{rest}"),
+        // What runs a script, or tells an editor the schema, must stay in the first line.
+        Some((first, rest)) if first.starts_with("#!") || first.starts_with("#:") => {
+            format!("{first}\n{stamp}{rest}")
+        }
         _ => format!("{stamp}{text}"),
     }
 }
@@ -68,13 +79,30 @@ pub(super) fn digest(text: &str) -> String {
 fn workflow_text(answers: &Answers) -> String {
     let legs = answers.soak().legs(answers.runs_on);
     let names = &answers.environments;
-    let text = workflow(answers.mode, legs, answers.runs_on, &answers.release);
+    // By criteria before the release is filled in, which the job that asks them has, too.
+    let text = template(answers.mode, legs);
+    let text = if answers.selection == Selection::Auto { by_criteria(&text) } else { text };
+    let text = filled_in(text, answers.runs_on, &answers.release);
     [("testnet", &names.testnet), ("\"null\"", &names.null), ("testnet-soak", &names.soak)]
         .into_iter()
         .filter(|(shipped, name)| *shipped.trim_matches('"') != name.to_string())
         .fold(text, |text, (shipped, name)| {
             text.replace(&format!("    environment: {shipped}\n"), &format!("    environment: \"{name}\"\n"))
         })
+}
+
+/// The line of the shipped policy that says who chooses.
+const MANUAL: &str = "selection = \"manual\"             # manual: the reviewer chooses\n";
+
+/// The same for each selection.
+const fn selection(selection: Selection) -> &'static str {
+    match selection {
+        Selection::Manual => MANUAL,
+        Selection::Guarded => {
+            "selection = \"guarded\"            # nothing spares a testnet that is required\n"
+        }
+        Selection::Auto => "selection = \"auto\"               # the criteria choose\n",
+    }
 }
 
 fn race(answers: &Answers) -> String {
@@ -85,6 +113,7 @@ fn race(answers: &Answers) -> String {
     let names = &answers.environments;
     let text = RACE
         .replace("job = \"testnet\"  ", &format!("job = \"{job}\"  "))
+        .replace(MANUAL, selection(answers.selection))
         .replace("environment = \"testnet\"", &format!("environment = \"{}\"", names.testnet))
         .replace("environment = \"null\"", &format!("environment = \"{}\"", names.null));
     match (answers.mode, answers.runs_on) {

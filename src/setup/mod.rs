@@ -4,8 +4,10 @@
 
 pub mod admit;
 pub mod answers;
+pub mod by_criteria;
 pub mod code;
 pub mod codeowners;
+pub mod cost;
 pub mod facts;
 pub mod files;
 pub mod findings;

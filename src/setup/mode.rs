@@ -38,7 +38,7 @@ const LEAST_REVIEW: Duration = Duration::from_mins(30);
 /// With less time than this for the review a lunch turns the check red.
 const GOOD_REVIEW: Duration = Duration::from_hours(2);
 /// So many legs are written. Each is a runner that does nothing else for hours.
-const MOST_LEGS: u32 = 50;
+pub const MOST_LEGS: u32 = 50;
 
 /// A duration for people: of whole seconds, and never in months.
 #[must_use]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::policy::Selection;
+
 use super::answers::{Binary, Environments, Login, NodeUrl, Target, Word};
 use super::files::{File, code_owners, files};
 use super::workspace::{Manifest, binaries, members, names_the_check, node};
@@ -11,6 +13,7 @@ pub(super) fn answers(mode: Mode) -> Answers {
     let word = |text| Word::parse(text).unwrap();
     Answers {
         mode,
+        selection: Selection::Manual,
         runs_on: RunsOn::Hosted,
         release: Release::new(&"ab".repeat(20), "v1.2.3").unwrap(),
         environments: Environments::default(),

@@ -49,16 +49,33 @@ impl Release {
         (is_commit && is_version)
             .then(|| Self { commit: commit.to_ascii_lowercase(), version: version.to_owned() })
     }
+
+    /// The commit, the whole SHA in small letters.
+    #[must_use]
+    pub fn commit(&self) -> &str {
+        &self.commit
+    }
 }
 
 /// The workflow of a mode: with that release, on those runners, and for the relay with
 /// so many legs altogether (at least two: one that is not needed costs nothing).
 #[must_use]
 pub fn workflow(mode: Mode, legs: u32, runs_on: RunsOn, release: &Release) -> String {
-    let text = match mode {
+    filled_in(template(mode, legs), runs_on, release)
+}
+
+/// The workflow of a mode, before anything is filled in.
+#[must_use]
+pub fn template(mode: Mode, legs: u32) -> String {
+    match mode {
         Mode::Poll => POLL.to_owned(),
         Mode::Relay => with_legs(legs),
-    };
+    }
+}
+
+/// The same with that release, on those runners.
+#[must_use]
+pub fn filled_in(text: String, runs_on: RunsOn, release: &Release) -> String {
     let text = match runs_on {
         RunsOn::Hosted => text,
         RunsOn::SelfHosted => text.replace(LONG_JOB, LONG_JOB_SELF_HOSTED),

@@ -152,3 +152,26 @@ fn what_git_does_not_know_is_told() {
     assert!(err.contains("no commit in common"), "{err}");
     assert_eq!(checkout.race(&["advise", "--base", "main", "--comment"]).0, 2);
 }
+
+/// The cookbook's two cases, by the criteria that we ship.
+#[test]
+fn the_cookbook_shows_what_is_really_printed() {
+    let read =
+        |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let commits = regex::Regex::new("[0-9a-f]{11}").unwrap();
+    let page = read("docs/criteria.md");
+    let page = commits.replace_all(&page, "COMMIT");
+    for (path, selected) in [("docs/guide.md", "not-needed: "), ("pallets/dkg/src/lib.rs", "required: ")] {
+        let checkout = Checkout::new();
+        checkout.git(&["checkout", "-q", "main"]);
+        checkout.write("policies/criteria.toml", &read("policies/criteria.toml"));
+        checkout.commit();
+        checkout.git(&["checkout", "-q", "-B", "change"]);
+        checkout.write(path, "anything\n");
+        checkout.commit();
+        let (code, out, err) = checkout.race(&["advise", "--base", "main"]);
+        assert!(code == 0 && out.starts_with(selected), "{out}{err}");
+        let shown = format!("$ race advise --base main\n{}```", commits.replace_all(&out, "COMMIT"));
+        assert!(page.contains(&shown), "the page does not show this:\n{shown}");
+    }
+}

@@ -154,7 +154,9 @@ fn assert_sound(root: &Path) {
         "host_keys = [\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5q2Xw0m0Xn7lJX1c8aS5o6m0p8h3Zk9r1t2u4v6wYz\"]",
     );
     write(root, "pinned/testnet.toml", &pinned);
-    write(root, "pinned/race.toml", &read(root, "policies/race.toml"));
+    for name in ["race.toml", "criteria.toml"] {
+        write(root, &format!("pinned/{name}"), &read(root, &format!("policies/{name}")));
+    }
     let checked = race(root, "policy check --strict --policies pinned");
     assert_eq!(checked.code, 0, "{}", checked.stdout);
     fs::remove_dir_all(root.join("pinned")).unwrap();
@@ -281,6 +283,34 @@ fn in_a_single_crate_edits_are_kept_when_it_is_run_again() {
     let json = init(root, "--session-length 60s --dry-run --format json");
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((&json["mode"], &json["files"][2]["is"]), (&"relay".into(), &"kept".into()), "{json}");
+}
+
+/// Who chooses stands in the files alone: another `init` keeps it, unless it is told
+/// otherwise.
+#[test]
+fn the_selection_is_written_and_kept() {
+    for (mode, more) in [("poll", "--target-sessions 30"), ("relay", "")] {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        single_crate(root);
+        let flags = format!("--session-length 60s --mode {mode} {more} --yes");
+        assert_eq!(init(root, &format!("{flags} --selection auto")).code, 0);
+        assert_sound(root);
+        let auto = OURS.map(|path| read(root, path));
+        assert!(auto[1].contains("\nselection = \"auto\" "), "{}", auto[1]);
+        assert!(auto[0].contains("  advise:\n") && !auto[0].contains("environment: \"null\""), "{}", auto[0]);
+        let again = init(root, &flags);
+        assert!(again.stdout.contains("the criteria choose"), "{}", again.stdout);
+        assert_eq!(OURS.map(|path| read(root, path)), auto);
+
+        assert_eq!(init(root, &format!("{flags} --selection guarded")).code, 0);
+        assert_sound(root);
+        assert!(read(root, "policies/race.toml").contains("\nselection = \"guarded\" "));
+        assert!(read(root, WORKFLOW).contains("environment: \"null\"\n"));
+        let json = init(root, "--session-length 60s --dry-run --format json");
+        let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+        assert_eq!(json["selection"], "guarded", "{json}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `guarded` and `auto`: the criteria of the base have their say in the race.
 
+use serde_json::json;
 use testnet_deployer::rehearsal::github::{Fault, Options, Token, Trouble};
 use testnet_deployer::rehearsal::world::{Conclusion, ReviewState};
 
@@ -120,4 +121,44 @@ fn manual_asks_nothing_of_the_change() {
     scene.approve_and_complete("null", Conclusion::Success);
     assert_eq!(wait(&scene).code, 0);
     assert!(!scene.github.was_asked("/compare/"));
+}
+
+/// Whoever decides, `inspect` tells what the criteria say, and a verdict holds it where
+/// they were asked.
+#[test]
+fn what_the_criteria_say_is_told_beside_the_verdict() {
+    let scene = scene("guarded", "runtime/a.rs");
+    scene.approve_and_complete("testnet", Conclusion::Success);
+    assert_eq!(wait(&scene).code, 0);
+    let advice = &scene.verdict()["advice"];
+    assert_eq!(
+        (&advice["advice"], &advice["testnet_needed"]),
+        (&"required".into(), &true.into()),
+        "{advice}"
+    );
+    assert_eq!(advice["rules"][0]["rule"], "core", "{advice}");
+    assert_eq!(advice["rules"][0]["files"][0]["path"], "runtime/a.rs", "{advice}");
+    let summary = scene.read("summary.md");
+    assert!(summary.contains("By the criteria testnet required: core: runtime/a.rs"), "{summary}");
+
+    let run = scene.run.to_string();
+    scene.write("policies/criteria.toml", CRITERIA);
+    let ended = scene.desk(&["inspect", &run, "--verdict", "verdict.json"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let told = "by the criteria testnet required:\n    required: core: runtime/a.rs\n";
+    assert!(ended.stdout.contains(told), "{}", ended.stdout);
+    assert_eq!(scene.verdict()["advice"]["advice"], "required");
+    // It is only told: where it cannot be had, all else stands.
+    scene.github.trouble(Trouble::new(Fault::MissingPermission).on("/compare/"));
+    let ended = scene.desk(&["inspect", &run, "--verdict", "verdict.json"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!((&scene.verdict()["verdict"], &scene.verdict()["advice"]), (&"won".into(), &json!(null)));
+    scene.exchanges();
+
+    // Without criteria nobody is asked.
+    std::fs::remove_file(scene.path("policies/criteria.toml")).unwrap();
+    scene.github.calm();
+    scene.github.forget_exchanges();
+    assert_eq!(scene.desk(&["inspect", &run, "--verdict", "verdict.json"]).code, 0);
+    assert!(scene.verdict()["advice"].is_null() && !scene.github.was_asked("/compare/"));
 }

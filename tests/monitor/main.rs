@@ -6,6 +6,7 @@
 
 mod adapter;
 mod clocks;
+mod enterprise;
 mod failures;
 mod faults;
 mod forwarding;

@@ -313,7 +313,7 @@ async fn an_http_node_behind_a_tunnel_is_called_by_its_own_name() {
 
 /// TLS before that port, with a certificate for `localhost`. Gives the port and the
 /// CA's certificate.
-async fn tls(port: u16) -> (u16, String) {
+pub(crate) async fn tls(port: u16) -> (u16, String) {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, format!("CA before port {port}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

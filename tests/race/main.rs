@@ -5,6 +5,7 @@
 
 mod attempts;
 mod build;
+mod carry;
 mod dispatched;
 mod exhaustive;
 mod order;

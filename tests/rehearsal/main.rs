@@ -18,8 +18,11 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+use testnet_deployer::rehearsal::workflow::relay as relay_of_init;
+use testnet_deployer::setup::by_criteria::by_criteria;
+use testnet_deployer::setup::workflow::POLL;
 
-use played::{HOSTS, assert_nothing_is_left, play, rehearse};
+use played::{HOSTS, assert_nothing_is_left, play, play_to, rehearse};
 
 #[test]
 fn the_testnet_wins() {
@@ -106,6 +109,108 @@ fn null_wins_beside_a_rejected_testnet() {
 #[test]
 fn of_two_approved_branches_the_first_to_succeed_wins() {
     play("--approve both --sessions 25", 0, "won", Some("null"));
+}
+
+/// Nobody approves anything, and no environment guards `null`.
+#[test]
+fn where_the_criteria_choose_and_need_no_testnet_nobody_has_to_approve() {
+    for mode in ["poll", "relay"] {
+        let flags = format!("--mode {mode} --selection auto --change docs/guide.md --approve none");
+        let played = play(&flags, 0, "won", Some("null"));
+        assert_eq!(played.verdict()["reason"]["code"], "testnet-not-needed", "{mode}");
+        assert_eq!(played.verdict()["advice"]["advice"], "not-needed", "{mode}");
+        for job in ["build", "testnet"] {
+            assert!(!played.file(&format!("{job}.log")).exists(), "{mode}: {job} ran");
+        }
+    }
+}
+
+#[test]
+fn where_the_criteria_choose_and_need_a_testnet_only_the_testnet_waits() {
+    for mode in ["poll", "relay"] {
+        let flags = format!("--mode {mode} --selection auto --approve testnet --sessions 25");
+        let played = play(&flags, 0, "won", Some("testnet"));
+        assert_eq!(played.verdict()["advice"]["advice"], "required", "{mode}");
+        assert!(!played.file("null.log").exists(), "{mode}: null ran");
+        let null = &played.verdict()["branches"][1];
+        assert_eq!((&null["state"], &null["excluded"]), (&"skipped".into(), &true.into()), "{mode}");
+    }
+    play("--selection auto --approve none --deadline 3s", 12, "undecided", None);
+}
+
+/// What the job says that asks the criteria decides which gate runs, and nothing else.
+#[test]
+fn a_forged_advice_wins_nothing() {
+    let auto = by_criteria(POLL);
+    let forged = auto
+        .replace("needs.advise.outputs.testnet_needed == 'false'", "needs.advise.result == 'success'")
+        .replace("needs.advise.outputs.testnet_needed != 'false'", "needs.advise.result != 'success'");
+    assert_ne!(forged, auto);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("forged.yml");
+    std::fs::write(&file, forged).unwrap();
+    let flags = format!("--selection auto --approve none --workflow {}", file.display());
+    let played = play(&flags, 11, "lost", None);
+    let null = &played.verdict()["branches"][1];
+    assert_eq!((&null["state"], &null["excluded"]), (&"succeeded".into(), &true.into()));
+}
+
+/// Where nobody could tell whether a testnet is needed, one is, and the soak goes from leg
+/// to leg as ever.
+#[test]
+fn where_the_criteria_cannot_be_asked_the_testnet_waits() {
+    let broken = by_criteria(&relay_of_init()).replace("run: exec race advise\n", "run: exit 3\n");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("broken.yml");
+    std::fs::write(&file, broken).unwrap();
+    let flags = "--mode relay --selection auto --approve testnet --sessions 150 --max-runtime 6s";
+    let played = play(&format!("{flags} --workflow {}", file.display()), 0, "won", Some("testnet"));
+    assert!(played.file("soak-2.log").exists(), "{}", played.told());
+    assert!(!played.file("null.log").exists(), "{}", played.told());
+}
+
+/// The shipped workflow on `merge_group`: no gate runs, and the check of the group says
+/// what the pull request's says.
+#[test]
+fn in_a_merge_queue_the_check_mirrors_the_pull_requests() {
+    let played = play("--approve null --merge-queue", 0, "won", Some("null"));
+    let mirrored = played.json("queue/verdict.json");
+    assert_eq!(mirrored["reason"]["code"], "mirrored-success", "{mirrored}");
+    assert_eq!(mirrored["run"]["event"], "merge_group");
+    assert_ne!(mirrored["run"]["head_sha"], played.verdict()["run"]["head_sha"]);
+    for job in ["open", "build", "testnet", "null", "settle"] {
+        assert!(!played.file(&format!("queue/{job}.log")).exists(), "{job} ran in the queue");
+    }
+    let told = played.told();
+    assert!(told.contains("queue testnet-deployer on "), "{told}");
+}
+
+/// The soak is not run again for a push that the criteria let pass, and the merge queue
+/// mirrors what was carried over.
+#[test]
+fn a_push_that_needs_no_testnet_keeps_the_verdict() {
+    let flags = "--approve testnet --sessions 25 --push docs/guide.md --merge-queue";
+    let played = play(flags, 0, "won", Some("testnet"));
+    let carried = played.json("pushed/verdict.json");
+    assert_eq!(carried["reason"]["code"], "carried-over", "{carried}");
+    assert_eq!(carried["carried_from"]["head_sha"], played.verdict()["run"]["head_sha"]);
+    assert!(!played.file("pushed/testnet.log").exists());
+    assert_eq!(played.json("queue/verdict.json")["reason"]["code"], "mirrored-success");
+
+    let played = play_to("--mode relay --approve testnet --sessions 25 --push docs/guide.md", 0);
+    assert!(played.told().contains("pushed testnet-deployer on "), "{}", played.told());
+    assert!(played.told().contains(" is success after "), "{}", played.told());
+}
+
+#[test]
+fn a_push_that_touches_the_core_races_anew() {
+    for mode in ["poll", "relay"] {
+        let flags = format!("--mode {mode} --approve testnet --sessions 25 --push runtime/src/lib.rs");
+        let played = play_to(&flags, 12);
+        let log = if mode == "poll" { "pushed/testnet-deployer.log" } else { "pushed/open.log" };
+        let log = std::fs::read_to_string(played.file(log)).unwrap();
+        assert!(log.contains("no verdict is carried over: by the criteria what differs from"), "{log}");
+    }
 }
 
 #[test]

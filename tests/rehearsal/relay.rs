@@ -140,6 +140,15 @@ fn what_waits_beside_a_win_is_cancelled_where_the_policy_says_so() {
 }
 
 #[test]
+fn in_a_merge_queue_the_groups_commit_gets_what_the_pull_requests_has() {
+    let played = play("--mode relay --approve null --merge-queue", 0, "won", Some("null"));
+    assert_eq!(statuses(&played), ["pending", "success", "success"]);
+    for job in ["open", "build", "testnet", "null", "after-null"] {
+        assert!(!played.file(&format!("queue/{job}.log")).exists(), "{job} ran in the queue");
+    }
+}
+
+#[test]
 fn nobody_reviewing_leaves_the_status_pending() {
     let played = play("--mode relay --approve none", 12, "undecided", None);
     assert_eq!(statuses(&played), ["pending"]);

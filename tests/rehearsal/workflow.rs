@@ -78,6 +78,25 @@ fn where_the_build_fails_the_testnet_says_so_at_once() {
     assert!(log.contains("no host was touched"), "{log}");
 }
 
+/// A leg of the soak counts from the start of the deployment. Where the build is slow that
+/// must not be its end, else the job's own limit would come first.
+#[test]
+fn the_wait_for_the_build_is_a_part_of_the_deployment() {
+    let slow = "run: |
+          until grep -q 'waiting for the artifact' ../../../testnet.log; do sleep 0.1; done
+          .ci/build testnet
+          date -u +%Y-%m-%dT%H:%M:%S.%NZ > built-at";
+    let directory = tempfile::tempdir().unwrap();
+    let path = changed_workflow(directory.path(), &[("run: .ci/build testnet", slow)]);
+    let scene = format!("--approve testnet --sessions 25 --workflow {}", path.display());
+    let played = play(&scene, 0, "won", Some("testnet"));
+    let built = std::fs::read_to_string(played.file("machines/build/workspace/built-at")).unwrap();
+    let time = |text: &str| text.trim().parse::<jiff::Timestamp>().unwrap();
+    let deployed = played.json("deploy.json");
+    let began = deployed["started_at"].as_str().unwrap();
+    assert!(time(began) < time(&built), "began at {began}, built at {built}");
+}
+
 #[test]
 fn an_artifact_that_never_comes_is_not_waited_for_for_ever() {
     let directory = tempfile::tempdir().unwrap();

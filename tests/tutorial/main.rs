@@ -1,7 +1,7 @@
 //! A gate for a repository, from `race init` to a merge queue: what docs/tutorial.md
 //! tells, done with the real binary, a real git repository, the workflow that `init`
 //! wrote, and a deployment over SSH. The page's output is this test's, to the letter;
-//! with `RACE_TUTORIAL=write` it is written into the page.
+//! with `RACE_WRITE=1` it is written into the page.
 
 #![expect(
     clippy::unwrap_used,

@@ -27,6 +27,8 @@ pub(in super::super) struct Subject {
     pub(in super::super) base_sha: String,
     pub(in super::super) head_sha: String,
     pub(in super::super) from_fork: bool,
+    /// Only a part of the pull request: its own list of files says nothing of it.
+    pub(in super::super) is_part: bool,
 }
 
 impl Subject {
@@ -37,6 +39,7 @@ impl Subject {
             base_sha: event.base_sha.clone()?,
             head_sha: event.head_sha.clone()?,
             from_fork: event.from_fork,
+            is_part: false,
         })
     }
 }
@@ -59,6 +62,7 @@ pub(super) async fn subject(arguments: &Advise, context: &Context) -> Result<(Cl
         // Of a dispatched run the commit that its input names.
         head_sha: event.head_sha.unwrap_or(pull.head_sha),
         from_fork: false,
+        is_part: false,
     };
     Ok((client, subject))
 }
@@ -104,8 +108,8 @@ impl Look<'_> {
         self.merge_base = compared.merge_base;
         let (mut listed, mut cut) = (compared.files, None);
         if !compared.whole {
-            match pull_request {
-                Some(number) => (listed, cut) = self.pull_files(*number).await?,
+            match pull_request.filter(|_| !self.subject.is_part) {
+                Some(number) => (listed, cut) = self.pull_files(number).await?,
                 None => cut = Some(format!("a comparison lists {LISTED_BY_COMPARISON} files at most")),
             }
         }

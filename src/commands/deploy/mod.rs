@@ -46,6 +46,8 @@ const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Runs `race deploy`.
 pub(super) async fn run(arguments: &cli::Deploy, context: &Context) -> Result<Exit, Failure> {
+    // A leg of the soak counts from here, so the wait for the artifact is a part of it.
+    let began = jiff::Timestamp::now();
     let mut signals = Signals::listen()
         .map_err(|error| Failure::caused(Exit::Internal, "cannot listen to signals", &error))?;
     let settings = context.local_settings(&[])?;
@@ -83,7 +85,6 @@ pub(super) async fn run(arguments: &cli::Deploy, context: &Context) -> Result<Ex
     };
     let hosts = hosts(&subject, &policy, &plan, &setting, &prepared, context, arguments.logs.as_deref())?;
     let deployment = Deployment { context, policy: &policy, plan: &plan, hosts, lease: &subject.lease };
-    let began = jiff::Timestamp::now();
     let (ending, help) = conduct(&deployment, &mut signals).await;
     if ending.reason.is_some() && ending.signal.is_none() {
         collect::from_all(&deployment, arguments.logs.as_deref(), &mut signals).await;

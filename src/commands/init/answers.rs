@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::cli::{self, Init};
 use crate::exit::Exit;
-use crate::policy::duration;
-use crate::setup::answers::{Answers, Binary, Environments, Login, NodeUrl, Target, Word};
+use crate::policy::{Selection, duration};
+use crate::setup::answers::{Answers, Binary, Environments, Login, NodeUrl, Target, Word, selection_in};
 use crate::setup::mode::{advised, fit};
 use crate::setup::workspace::{Manifest, binaries, members, node};
 use crate::setup::{Mode, Release, RunsOn};
@@ -41,6 +41,7 @@ pub(super) fn answers(arguments: &Init, asks: bool) -> Result<Answers, Failure> 
     };
     let mut answers = Answers {
         mode: Mode::Poll,
+        selection: selection(arguments),
         runs_on,
         release: release(arguments.release.as_deref(), asks)?,
         environments: environments(&arguments.environment)?,
@@ -76,6 +77,19 @@ pub(super) fn answers(arguments: &Init, asks: bool) -> Result<Answers, Failure> 
     }
     answers.mode = mode(arguments, &answers)?;
     Ok(answers)
+}
+
+/// The selection that was asked for, else the one that the repository has.
+fn selection(arguments: &Init) -> Selection {
+    match arguments.selection {
+        Some(cli::Selection::Manual) => Selection::Manual,
+        Some(cli::Selection::Guarded) => Selection::Guarded,
+        Some(cli::Selection::Auto) => Selection::Auto,
+        None => std::fs::read_to_string(arguments.dir.join("policies/race.toml"))
+            .ok()
+            .and_then(|text| selection_in(&text))
+            .unwrap_or_default(),
+    }
 }
 
 /// The mode that was asked for, where it fits, else the one that is advised.

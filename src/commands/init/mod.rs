@@ -14,8 +14,9 @@ use serde_json::json;
 
 use crate::cli::{Format, Init};
 use crate::exit::Exit;
-use crate::policy::Policy;
+use crate::policy::{Policy, Selection};
 use crate::report::inert_lines;
+use crate::setup::cost::Cost;
 use crate::setup::files::{File, code_owners, files, room_told};
 use crate::setup::mode::{Mode, fit};
 use crate::setup::workspace::names_the_check;
@@ -73,6 +74,7 @@ pub(super) fn run(arguments: &Init, context: &Context) -> Result<Exit, Failure> 
             let json = json!({
                 "schema": "race.init/1",
                 "mode": answers.mode.word(),
+                "selection": answers.selection,
                 "files": files,
                 "written": writes,
                 "next": next,
@@ -158,11 +160,19 @@ fn told(answers: &Answers, plan: &[(File, Kept)], owners: &Owners, root: &Path) 
     for mode in Mode::ALL {
         let chosen = if mode == answers.mode { "*" } else { " " };
         let _ = match fit(mode, &soak, answers.runs_on) {
-            Ok(room) => writeln!(text, "{chosen} {:5}  fits: {}", mode.word(), room_told(mode, room)),
+            Ok(room) => {
+                let (room, cost) = (room_told(mode, room), Cost::of(mode, &soak, answers.runs_on));
+                writeln!(text, "{chosen} {:5}  fits: {room}; {cost}", mode.word())
+            }
             Err(why) => writeln!(text, "{chosen} {:5}  does not fit: {why}", mode.word()),
         };
     }
-    text.push('\n');
+    let chooses = match answers.selection {
+        Selection::Manual => "the reviewer chooses",
+        Selection::Guarded => "the reviewer chooses, but cannot spare a testnet that the criteria require",
+        Selection::Auto => "the criteria choose; where they need no testnet nobody has to approve",
+    };
+    let _ = writeln!(text, "{chooses}\n");
     for (file, kept) in plan {
         let _ = writeln!(text, "{}: {}", file.path, word(kept));
     }
@@ -232,6 +242,10 @@ fn next(answers: &Answers, plan: &[(File, Kept)], owners: &Owners) -> Vec<String
     );
     steps.push(
         "run race policy check, and race deploy --plan to see what would be run on the hosts".to_owned(),
+    );
+    steps.push(
+        "fit policies/criteria.toml to your repository: race advise --base REF says what it makes of a change"
+            .to_owned(),
     );
     if !owners.missing.is_empty() {
         let file = owners.there.unwrap_or(CODEOWNERS[0]);

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub use criteria::OWN_RULES;
 
 use super::monitoring_check::monitoring;
-use super::{Policy, Proof, Selection};
+use super::{Carry, Policy, Proof, Selection};
 
 /// How much a problem matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -148,6 +148,13 @@ fn branches(policy: &Policy, problems: &mut Vec<Problem>) {
             "write policies/criteria.toml",
         ));
     }
+    if policy.carry != Carry::Never && policy.criteria.is_none() {
+        problems.push(warning(
+            "carry",
+            "there are no criteria, so every push counts as one that needs a testnet",
+            "write policies/criteria.toml",
+        ));
+    }
     if !policy.rules.require_review {
         problems.push(warning(
             "rules.require_review",
@@ -205,7 +212,7 @@ mod tests {
     #[test]
     fn every_rule_finds_what_it_is_for() {
         type Break = fn(&mut Policy);
-        let cases: [(Break, &str, Severity); 11] = [
+        let cases: [(Break, &str, Severity); 12] = [
             (|p| p.check = " ".into(), "check", Severity::Error),
             (|p| p.branches.clear(), "branch", Severity::Error),
             (|p| p.branches[1].name = "testnet".into(), "branch.1.name", Severity::Error),
@@ -215,6 +222,7 @@ mod tests {
             (|p| p.rules.require_review = false, "rules.require_review", Severity::Warning),
             (|p| p.polling.interval = Duration::ZERO, "polling.interval", Severity::Error),
             (|p| p.polling.max_interval = Duration::from_secs(1), "polling.max_interval", Severity::Error),
+            (|p| (p.carry, p.criteria) = (Carry::NotNeeded, None), "carry", Severity::Warning),
             (|p| p.polling.budget_percent = 0, "polling.budget_percent", Severity::Error),
             (
                 |p| {

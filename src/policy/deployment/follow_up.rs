@@ -27,10 +27,10 @@ pub struct AfterUndo {
     /// What the script finds as `$1`, `$2` and so on.
     #[serde(default)]
     pub args: Vec<String>,
-    /// The user it runs as, by `sudo -n`; the login user where it is left out.
+    /// The user it runs as, by `sudo -n`; the login user where left out.
     #[serde(default)]
     pub user: Option<String>,
-    /// The absolute path of the directory it runs in.
+    /// The absolute path of the directory it runs in; the login directory where left out.
     #[serde(default)]
     pub directory: Option<String>,
     /// Variables of its environment.
@@ -66,17 +66,18 @@ pub struct Ready {
     /// when it ends with 0.
     #[serde(default)]
     pub run: Option<Vec<String>>,
-    /// The user that `run` runs as, by `sudo -n`; the login user where it is left out.
+    /// The user that `run` runs as, by `sudo -n`; the login user where left out.
     #[serde(default)]
     pub user: Option<String>,
-    /// A TCP port: the host is ready when it accepts a connection from itself there.
+    /// The host is ready when it accepts a connection from itself to this TCP port.
     #[serde(default)]
     pub tcp_port: Option<u16>,
     /// The port of a node's RPC on the host's loopback address: the host is ready
     /// when `system_health` says that the node does not sync.
     #[serde(default)]
     pub rpc_port: Option<u16>,
-    /// With `rpc_port`: what `system_version` must contain. Filled in as with a step.
+    /// With `rpc_port`: what `system_version` must contain, for example `"{short_sha}"`.
+    /// Filled in as with a step.
     #[serde(default)]
     pub version_contains: Option<String>,
     /// With `rpc_port`: how many peers the node must have at least.
@@ -133,7 +134,7 @@ pub struct Collect {
     /// written. Filled in as with a step.
     #[serde(default)]
     pub file: Option<String>,
-    /// The user who reads it, by `sudo -n`; the login user where it is left out.
+    /// The user who reads it, by `sudo -n`; the login user where left out.
     #[serde(default)]
     pub user: Option<String>,
     /// How long it may take.

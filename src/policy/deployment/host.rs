@@ -15,8 +15,9 @@ pub struct Host {
     /// The user to log in as.
     #[serde(default = "ssh_user")]
     pub user: String,
-    /// The host's public keys as `known_hosts` has them after the host's name, for
-    /// example `ssh-ed25519 AAAA...`. A host that shows another key is refused.
+    /// The host's public keys, as `known_hosts` has them after the host's name, for
+    /// example `ssh-ed25519 AAAA...`. A host that shows another key is refused, and nothing
+    /// switches that off. May be left out where `known_hosts_env` is given.
     #[serde(default)]
     pub host_keys: Vec<String>,
     /// Names of the `[[deploy.jump]]` hosts that the connection passes through, in order.

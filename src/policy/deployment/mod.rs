@@ -50,20 +50,21 @@ pub struct Deploy {
     /// Path of a configuration of the SSH client. It is read after ours, which wins.
     #[serde(default)]
     pub ssh_config: Option<String>,
-    /// Where the hosts keep lease, undo and what they replaced: absolute, or in the
-    /// login directory.
+    /// Where the hosts keep the lease, the undo and what was replaced: an absolute path, or
+    /// one in the login directory.
     #[serde(default = "state_directory")]
     pub state_directory: String,
-    /// How many hosts the first wave has; 0: there is no canary.
+    /// How many hosts the first wave has. `0`: there is no canary.
     #[serde(default = "canary")]
     pub canary: usize,
     /// How many hosts every later wave has at most.
     #[serde(default = "max_parallel")]
     pub max_parallel: usize,
-    /// Without a word from us for so long a host undoes by itself.
+    /// Without a word from us for so long, a host undoes by itself. At least `10s`.
     #[serde(with = "duration", default = "undo_after")]
     pub undo_after: Duration,
-    /// The lease expires so long after it was last renewed.
+    /// The lease on the testnet expires so long after it was last renewed. Longer than
+    /// `undo_after`.
     #[serde(with = "duration", default = "lease")]
     pub lease: Duration,
     /// How long to wait for the end of another's lease.

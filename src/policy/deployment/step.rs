@@ -20,34 +20,39 @@ pub struct Step {
     /// was there before comes back.
     #[serde(default)]
     pub upload: Option<Upload>,
-    /// The program and its arguments. No shell reads them. `{sha}`, `{short_sha}`,
-    /// `{run_id}`, `{attempt}`, `{pull_request}` and `{host}` are filled in.
+    /// The program and its arguments, as a list. No shell reads them. `{sha}`,
+    /// `{short_sha}`, `{run_id}`, `{attempt}`, `{pull_request}` and `{host}` are filled in;
+    /// `{{` and `}}` are braces.
     #[serde(default)]
     pub run: Option<Vec<String>>,
     /// A script for `bash -euo pipefail`. Nothing is filled in.
     #[serde(default)]
     pub script: Option<String>,
-    /// What the script finds as `$1`, `$2` and so on. Filled in as with `run`.
+    /// What the script, and `undo_script`, find as `$1`, `$2` and so on. Filled in as with
+    /// `run`.
     #[serde(default)]
     pub args: Vec<String>,
-    /// The user it runs as, by `sudo -n`; the login user where it is left out.
+    /// The user it runs as, by `sudo -n`; the login user where left out.
     #[serde(default)]
     pub user: Option<String>,
-    /// The absolute path of the directory it runs in. Filled in as with `run`.
+    /// The absolute path of the directory it runs in; the login directory where left out.
+    /// Filled in as with `run`.
     #[serde(default)]
     pub directory: Option<String>,
-    /// Variables of its environment. The values are filled in as with `run`.
+    /// Variables of its environment, for example `{ RUST_LOG = "info" }`. The values are
+    /// filled in as with `run`.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// Names of variables of ours whose values it reads on its standard input, in
-    /// this order, each with a line break.
+    /// Names of variables of ours whose values the command reads on its standard input, in
+    /// this order, each with a line break. They are on no command line.
     #[serde(default)]
     pub secrets: Vec<String>,
-    /// How long the step may take on one host, and its undo.
+    /// How long it may take on one host, and how long its undo may.
     #[serde(with = "duration", default = "time_limit")]
     pub time_limit: Duration,
-    /// The program that undoes it, with its arguments, run as the step was. An
-    /// empty list says that there is nothing to undo.
+    /// The program that undoes it, with its arguments, run with the same user, directory and
+    /// environment, without the secrets. `[]`: there is nothing to undo. Where neither this
+    /// nor `undo_script` is given, `race policy check` warns: what the step did would stay.
     #[serde(default)]
     pub undo: Option<Vec<String>>,
     /// Instead of `undo`: a script, which is given the same `args`.
@@ -58,14 +63,16 @@ pub struct Step {
 /// A file or directory that is put onto a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upload {
-    /// Where it is, from the directory that `race deploy` runs in. Filled in as with `run`.
+    /// The file or directory, from the directory that `race deploy` runs in. Filled in as
+    /// with `run`.
     pub from: String,
     /// Its absolute path on the host. Filled in as with `run`.
     pub to: String,
-    /// Its permissions in octal digits, for example `0755`; those it has here where left out.
+    /// Its permissions in octal digits, for example `"0755"`; those it has here where left
+    /// out.
     #[serde(default)]
     pub mode: Option<String>,
-    /// `user` or `user:group` that it belongs to; who puts it there where left out.
+    /// `user` or `user:group` that it belongs to; the user who puts it there where left out.
     #[serde(default)]
     pub owner: Option<String>,
 }

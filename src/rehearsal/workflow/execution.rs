@@ -117,19 +117,14 @@ impl Execution {
         Scope { contexts, success: !self.failed, failure: self.failed, cancelled: false }
     }
 
-    /// Whether the job is to run, now that what it needs has ended. As on GitHub, what
-    /// its needs needed counts too: where that was skipped, so is a job that asks for no
-    /// status.
+    /// Whether the job is to run, now that what it needs has ended.
     pub(super) fn is_wanted(
         &self,
         run: &Run<'_>,
         needs: &Value,
         before: &[Conclusion],
     ) -> Result<bool, String> {
-        let mut scope = self.scope(run, needs, &Vec::new());
-        scope.cancelled = run.is_cancelled();
-        scope.failure = before.contains(&Conclusion::Failure);
-        scope.success = !scope.cancelled && before.iter().all(|one| *one == Conclusion::Success);
+        let scope = self.scope(run, needs, &Vec::new()).after(before, run.is_cancelled());
         expression::holds(self.job.condition.as_deref(), &scope)
     }
 

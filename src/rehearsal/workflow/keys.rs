@@ -24,8 +24,7 @@ pub const STEP: [&str; 6] = ["name", "id", "if", "run", "uses", "env"];
 pub const USES: [&str; 1] = ["with"];
 /// Of `concurrency`.
 pub const CONCURRENCY: [&str; 2] = ["group", "cancel-in-progress"];
-/// The events that a file may name. A rehearsal has no merge queue, so that one starts
-/// nothing.
+/// The events that a file may name.
 pub const EVENTS: [&str; 3] = ["pull_request", "workflow_dispatch", "merge_group"];
 /// Of an input of `workflow_dispatch`.
 pub const INPUT: [&str; 3] = ["description", "required", "type"];

@@ -7,11 +7,16 @@ mod execution;
 pub mod expression;
 pub mod keys;
 mod machine;
+mod needs;
 mod output;
 mod parse;
 mod process;
 mod runner;
+pub mod simulated;
 
+use std::time::Duration;
+
+use crate::setup::RunsOn;
 use crate::setup::workflow::with_legs;
 use action::Action;
 
@@ -55,6 +60,10 @@ pub(super) struct Job {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) environment: Option<String>,
+    /// Whose runner takes it.
+    runs_on: RunsOn,
+    /// How long it may take; where nothing is said, as long as GitHub lets it.
+    timeout: Option<Duration>,
     needs: Vec<String>,
     condition: Option<String>,
     /// Of the workflow and of the job.

@@ -1,13 +1,16 @@
 //! A workflow's file becomes what a rehearsal can run, or the reason why it cannot.
 
+use std::time::Duration;
+
 use github_actions_models::common::expr::LoE;
 use github_actions_models::common::{Env, If, Permission, Permissions, Uses};
 use github_actions_models::workflow as model;
 use github_actions_models::workflow::event::OptionalBody;
-use github_actions_models::workflow::job::{self, DeploymentEnvironment, NormalJob, RunsOn};
+use github_actions_models::workflow::job::{self, DeploymentEnvironment, NormalJob};
 
 use super::action::Action;
 use super::{Job, Pairs, Step, Work, Workflow, expression, keys};
+use crate::setup::RunsOn;
 
 impl Workflow {
     /// Reads a workflow's file.
@@ -64,11 +67,15 @@ fn parse_job(id: &str, job: &model::Job, env: &Pairs, permissions: &[String]) ->
     if !id.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter)) {
         return Err("is no name for a job".to_owned());
     }
-    let on_ubuntu = matches!(&job.runs_on, LoE::Literal(RunsOn::Target(labels))
-        if matches!(labels.as_slice(), [label] if label.starts_with("ubuntu-")));
-    if !on_ubuntu {
-        return Err("`runs-on`: only an ubuntu image is known here".to_owned());
-    }
+    let runs_on = runs_on(job)?;
+    let timeout = match &job.timeout_minutes {
+        None => None,
+        Some(LoE::Literal(minutes)) => {
+            let timeout = Duration::try_from_secs_f64(minutes * 60.0);
+            Some(timeout.map_err(|error| format!("`timeout-minutes`: {error}"))?)
+        }
+        Some(LoE::Expr(_)) => return Err("`timeout-minutes`: only a number is known here".to_owned()),
+    };
     let name = job.name.clone().unwrap_or_else(|| id.to_owned());
     let environment = environment(job);
     for literal in [Some(&name), environment.as_ref()].into_iter().flatten() {
@@ -88,6 +95,8 @@ fn parse_job(id: &str, job: &model::Job, env: &Pairs, permissions: &[String]) ->
         id: id.to_owned(),
         name,
         environment,
+        runs_on,
+        timeout,
         needs: job.needs.clone(),
         condition: condition(job.r#if.as_ref())?,
         env: env.iter().cloned().chain(pairs(env_of(&job.env)?)?).collect(),
@@ -95,6 +104,18 @@ fn parse_job(id: &str, job: &model::Job, env: &Pairs, permissions: &[String]) ->
         permissions: granted(&job.permissions)?.unwrap_or_else(|| permissions.to_vec()),
         steps: steps.collect::<Result<_, _>>()?,
     })
+}
+
+/// Whose runner takes the job: one of GitHub's with Ubuntu, or one of the team's own.
+fn runs_on(job: &NormalJob) -> Result<RunsOn, String> {
+    let LoE::Literal(job::RunsOn::Target(labels)) = &job.runs_on else {
+        return Err("`runs-on`: only a label is known here".to_owned());
+    };
+    match labels.as_slice() {
+        [label] if label.starts_with("ubuntu-") => Ok(RunsOn::Hosted),
+        [label] if label == "self-hosted" => Ok(RunsOn::SelfHosted),
+        _ => Err("`runs-on`: only an ubuntu image and `self-hosted` are known here".to_owned()),
+    }
 }
 
 fn environment(job: &NormalJob) -> Option<String> {

@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 use serde_json::{Map, Value, json};
 
 use super::execution::{Execution, Run};
+use super::needs::behind;
 use super::output::annotations;
 use super::process::{Ended, Processes};
 use super::{Pairs, Step, Work, Workflow, expression};
@@ -122,19 +123,9 @@ impl<'a> Runner<'a> {
 
     /// How all that a job needs has ended, and what that needed in its turn.
     fn before(&self, index: usize) -> Vec<Conclusion> {
-        let mut names: Vec<&String> = self.executions[index].job.needs.iter().collect();
-        let mut at = 0;
-        while let Some(name) = names.get(at).copied() {
-            let execution = self.executions.iter().find(|execution| execution.job.id == *name);
-            for need in execution.into_iter().flat_map(|execution| &execution.job.needs) {
-                if !names.contains(&need) {
-                    names.push(need);
-                }
-            }
-            at += 1;
-        }
-        let named = self.executions.iter().filter(|execution| names.contains(&&execution.job.id));
-        named.filter_map(|execution| execution.conclusion.clone()).collect()
+        let jobs: Vec<_> = self.executions.iter().map(|execution| &execution.job).collect();
+        let behind = behind(&jobs, index).into_iter();
+        behind.filter_map(|place| self.executions[place].conclusion.clone()).collect()
     }
 
     /// The context `needs` of a job; none until all of them have ended.

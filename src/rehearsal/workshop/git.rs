@@ -5,6 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use jiff::Timestamp;
+
+use crate::rehearsal::world::Commit;
+
 /// Who merges, at a time that is always the same: so the same content is the same commit.
 const MERGER: [(&str, &str); 6] = [
     ("GIT_AUTHOR_NAME", "GitHub"),
@@ -67,13 +71,16 @@ impl Origin {
         Ok(pairs.map(|(sha, name)| (name.to_owned(), sha.to_owned())).collect())
     }
 
-    /// The first line of a commit's message, and its files.
-    pub(super) fn commit(&self, sha: &str) -> io::Result<(String, BTreeMap<String, String>)> {
-        let message = self.say(&["log", "-1", "--format=%s", sha])?.trim().to_owned();
+    /// A commit with its files. Of several parents the first one is told.
+    pub(super) fn commit(&self, sha: &str, at: Timestamp) -> io::Result<Commit> {
+        let told = self.say(&["log", "-1", "--format=%P%n%s", sha])?;
+        let (parents, message) = told.split_once('\n').unwrap_or_default();
+        let parent = parents.split_whitespace().next().map(str::to_owned);
+        let message = message.trim().to_owned();
         let names = self.say(&["ls-tree", "-r", "-z", "--name-only", sha])?;
         let names = names.split('\0').filter(|name| !name.is_empty());
         let file = |name: &str| Ok((name.to_owned(), self.say(&["show", &format!("{sha}:{name}")])?));
-        Ok((message, names.map(file).collect::<io::Result<_>>()?))
+        Ok(Commit { message, at, parent, files: names.map(file).collect::<io::Result<_>>()? })
     }
 
     /// Merges two commits, and returns the new one. Nothing points to it yet.

@@ -20,7 +20,7 @@ use super::dev_chain::{DevChain, DevChainOptions};
 use super::github::{GitHub, Options, Token};
 use super::stage::{HOURLY_LIMIT, Own, REPOSITORY, REVIEWER, REVIEWER_TOKEN, Stage};
 use super::testnet::Testnet;
-use super::world::{Commit, Conclusion, ReviewState, Status, World};
+use super::world::{Conclusion, ReviewState, Status, World};
 use git::Origin;
 
 /// The file whose workflow is run.
@@ -324,9 +324,9 @@ impl Workshop {
 
     /// Has the stand-in know a commit.
     fn take(&self, sha: &str) -> io::Result<()> {
-        let (message, files) = self.origin.commit(sha)?;
-        self.github().change(|world, now| {
-            world.commits.insert(sha.to_owned(), Commit { message, at: now, files });
+        let commit = self.origin.commit(sha, self.github().now())?;
+        self.github().change(|world, _| {
+            world.commits.insert(sha.to_owned(), commit);
         });
         Ok(())
     }

@@ -22,10 +22,14 @@ pub struct FileChange {
 }
 
 impl World {
-    /// The commit that both descend from. Commits have no parents here: of a pull
-    /// request's head it is the base that the pull request was opened on.
+    /// The commit that both descend from. Of one whose parents are not known it is the
+    /// base that the pull request was opened on.
     #[must_use]
-    pub fn merge_base<'w>(&'w self, base: &'w str, head: &str) -> &'w str {
+    pub fn merge_base<'w>(&'w self, base: &'w str, head: &'w str) -> &'w str {
+        let line = self.line(base);
+        if let Some(common) = self.line(head).into_iter().find(|sha| line.contains(sha)) {
+            return common;
+        }
         let pull = self.pull_requests.iter().find(|pull| pull.head_sha == head);
         pull.map_or(base, |pull| &pull.base_sha)
     }

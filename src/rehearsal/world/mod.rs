@@ -8,6 +8,7 @@
 mod artifact;
 pub(in crate::rehearsal) mod diff;
 mod environment;
+mod history;
 mod job;
 mod repository;
 mod review;

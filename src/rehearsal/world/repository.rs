@@ -56,6 +56,8 @@ pub struct Commit {
     pub message: String,
     /// When it was made.
     pub at: Timestamp,
+    /// The commit that it was made on, where that is known. Merges have one, too.
+    pub parent: Option<String>,
     /// Contents by path.
     pub files: BTreeMap<String, String>,
 }
@@ -175,7 +177,7 @@ impl World {
     /// Makes a commit without files and returns its SHA.
     pub fn commit(&mut self, message: &str, now: Timestamp) -> String {
         let sha = sha_of(self.fresh_id());
-        let commit = Commit { message: message.to_owned(), at: now, files: BTreeMap::new() };
+        let commit = Commit { message: message.to_owned(), at: now, parent: None, files: BTreeMap::new() };
         self.commits.insert(sha.clone(), commit);
         sha
     }
@@ -194,6 +196,9 @@ impl World {
         let base_sha = self.refs.get(&format!("heads/{base_ref}")).cloned().unwrap_or_default();
         let head_ref = format!("change-{}", self.next_number());
         let head_sha = self.commit(title, now);
+        if let Some(head) = self.commits.get_mut(&head_sha) {
+            head.parent = Some(base_sha.clone());
+        }
         let merge_sha = self.commit(&format!("Merge {head_sha} into {base_sha}"), now);
         self.propose(author, title, [head_ref, head_sha, merge_sha], now)
     }

@@ -51,7 +51,12 @@ impl Looking<'_> {
     /// The environments of the policy, and those that jobs of the race name besides.
     fn needed(&self) -> BTreeMap<String, Needed> {
         let mut all: BTreeMap<String, Needed> = BTreeMap::new();
+        let named: Vec<String> = self.race_jobs().filter_map(|(_, job)| job.environment.clone()).collect();
         for branch in &self.policy.branches {
+            let is_named = named.iter().any(|name| name.eq_ignore_ascii_case(&branch.environment));
+            if is_chosen_by_criteria(self.policy, branch) && !is_named {
+                continue;
+            }
             let needed = all.entry(branch.environment.clone()).or_default();
             needed.gate = true;
             needed.reviewed |= must_be_reviewed(self.policy, branch);
@@ -167,8 +172,12 @@ impl Looking<'_> {
 
 /// Whether somebody must be asked before this branch may run.
 pub(in crate::setup) fn must_be_reviewed(policy: &Policy, branch: &Branch) -> bool {
-    let chosen_by_criteria = policy.selection == Selection::Auto && branch.spares_testnet;
-    policy.rules.require_review && !chosen_by_criteria
+    policy.rules.require_review && !is_chosen_by_criteria(policy, branch)
+}
+
+/// Whether the criteria choose this branch, so that nothing has to guard it.
+pub(super) fn is_chosen_by_criteria(policy: &Policy, branch: &Branch) -> bool {
+    policy.selection == Selection::Auto && branch.spares_testnet
 }
 
 /// The secrets that the policy names.

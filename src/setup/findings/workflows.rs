@@ -1,14 +1,18 @@
 //! The workflows: a job for every gate, enough permissions, actions that stay what
 //! they are.
 
+use super::environments::is_chosen_by_criteria;
 use super::{HOME, Looking, told};
-use crate::policy::Selection;
+use crate::policy::{AfterWin, Carry, Selection};
 use crate::race::stands_for;
 use crate::setup::code::{Code, Finding};
 use crate::setup::workflow_file::{Job, Permissions, Workflow};
 
+/// Stands for every event whose runs race: all but that of a merge queue.
+const RACED: &str = "any but merge_group";
+
 /// What a call of `race` asks of GitHub: (subcommand, flag, whether with it or
-/// without it, the event that it takes or with `!` any other, permission, degree).
+/// without it, the event that it takes, permission, degree).
 const NEEDS: [(&str, &str, bool, &str, &str, &str); 19] = [
     ("wait", "", true, "", "actions", "read"),
     ("wait", "--policies", false, "", "contents", "read"),
@@ -16,7 +20,7 @@ const NEEDS: [(&str, &str, bool, &str, &str, &str); 19] = [
     ("wait", "", true, "merge_group", "checks", "read"),
     ("wait", "", true, "merge_group", "pull-requests", "read"),
     ("wait", "", true, "merge_group", "statuses", "read"),
-    ("settle", "--open", false, "!merge_group", "actions", "read"),
+    ("settle", "--open", false, RACED, "actions", "read"),
     ("settle", "--policies", false, "", "contents", "read"),
     ("settle", "", true, "", "statuses", "write"),
     ("settle", "", true, "workflow_dispatch", "pull-requests", "read"),
@@ -30,6 +34,9 @@ const NEEDS: [(&str, &str, bool, &str, &str, &str); 19] = [
     ("advise", "", true, "", "contents", "read"),
     ("advise", "--comment", true, "", "pull-requests", "write"),
 ];
+
+/// The event in whose runs a verdict may be carried over.
+const CARRIED_IN: &str = "pull_request";
 
 impl Looking<'_> {
     /// Every branch needs a job that names its environment.
@@ -83,6 +90,7 @@ impl Looking<'_> {
                         self.not_checked(&job, &what, "the workflow that is called, which is not looked at");
                         continue;
                     }
+                    None if is_chosen_by_criteria(self.policy, branch) => continue,
                     None => format!("the job `{gate}` names no environment"),
                 };
                 self.add(Code::GateUnguarded, job, what);
@@ -97,7 +105,7 @@ impl Looking<'_> {
         for (workflow, job) in self.race_jobs() {
             let subject = told(workflow, job);
             permissions(workflow, job, &subject, &mut found);
-            self.advice(job, &subject, &mut found);
+            self.by_policy(workflow, job, &subject, &mut found);
             let gate = self.policy.branches.iter().any(|branch| stands_for(&branch.gate, &job.name));
             if !gate
                 && !job.commands.is_empty()
@@ -134,18 +142,39 @@ impl Looking<'_> {
 }
 
 impl Looking<'_> {
-    /// Where the criteria have a say, who decides reads both sides of the change.
-    fn advice(&self, job: &Job, subject: &str, found: &mut Vec<Finding>) {
-        let advised = self.policy.selection != Selection::Manual;
-        let decides = job.commands.iter().any(|words| {
-            let (wait, settle) = (words[0] == "wait", words[0] == "settle");
-            wait || settle && !words.iter().any(|word| word == "--open")
-        });
-        let unset = job.permissions == Permissions::Unset;
-        if advised && decides && !unset && !job.permissions.allow("contents", "read") {
-            let name = &job.name;
-            let what = format!("the job `{name}` takes the advice of the criteria without `contents: read`");
-            found.push(Finding::new(Code::PermissionMissing, subject, what).of("contents: read"));
+    /// What a job needs only by what the policy says: where the criteria have a say, who
+    /// decides reads both sides of the change; where a verdict may be carried over, it is
+    /// looked for; and cancelling is a write.
+    fn by_policy(&self, workflow: &Workflow, job: &Job, subject: &str, found: &mut Vec<Finding>) {
+        if job.permissions == Permissions::Unset {
+            return;
+        }
+        let calls = |subcommand: &str| job.commands.iter().any(|words| words[0] == subcommand);
+        let opens = |words: &Vec<String>| words[0] == "settle" && words.iter().any(|word| word == "--open");
+        let opening = job.commands.iter().any(opens);
+        let settling = job.commands.iter().any(|words| words[0] == "settle" && !opens(words));
+        let mut needs = Vec::new();
+        if self.policy.selection != Selection::Manual && (calls("wait") || settling) {
+            needs.push(("takes the advice of the criteria", "contents", "read"));
+        }
+        let of_a_pull_request = workflow.events.contains(CARRIED_IN) && job.may_run_for(CARRIED_IN);
+        if self.policy.carry != Carry::Never && of_a_pull_request && (calls("wait") || opening) {
+            for permission in ["actions", "contents", "pull-requests"] {
+                needs.push(("looks for a verdict to carry over", permission, "read"));
+            }
+        }
+        if self.policy.after_win == AfterWin::CancelRun && calls("cleanup") {
+            needs.push(("cancels the run", "actions", "write"));
+        }
+        for (does, permission, degree) in needs {
+            if !job.permissions.allow(permission, degree) {
+                let what = format!("the job `{}` {does} without `{permission}: {degree}`", job.name);
+                let finding = Finding::new(Code::PermissionMissing, subject, what);
+                let item = format!("{permission}: {degree}");
+                if found.iter().all(|known| (&*known.subject, &*known.item) != (subject, &*item)) {
+                    found.push(finding.of(item));
+                }
+            }
         }
     }
 }
@@ -170,14 +199,18 @@ fn permissions(workflow: &Workflow, job: &Job, subject: &str, found: &mut Vec<Fi
             let given =
                 |word: &String| word == flag || word.split_once('=').is_some_and(|(key, _)| key == flag);
             let called = words[0] == subcommand && (flag.is_empty() || words.iter().any(given) == with);
-            let runs_for = |event: &String| workflow.events.contains(event) && job.may_run_for(event);
-            let started = match event.strip_prefix('!') {
-                Some(but) => workflow.events.iter().filter(|event| *event != but).any(runs_for),
-                None => event.is_empty() || runs_for(&event.to_owned()),
+            let starts = |event: &str| workflow.events.contains(event) && job.may_run_for(event);
+            let started = match event {
+                "" => true,
+                RACED => workflow.events.iter().any(|event| event != "merge_group" && starts(event)),
+                event => starts(event),
             };
             if called && started && !job.permissions.allow(permission, degree) {
-                let plain = event.is_empty() || event.starts_with('!');
-                let event = if plain { String::new() } else { format!(" for `{event}`") };
+                let event = if event.is_empty() || event == RACED {
+                    String::new()
+                } else {
+                    format!(" for `{event}`")
+                };
                 let what = format!(
                     "the job `{name}` runs `race {subcommand}`{event} without `{permission}: {degree}`"
                 );

@@ -23,10 +23,15 @@ impl Render<'_> {
             "patch_url": format!("{page}.patch"),
             "base_commit": self.commit(base),
             "merge_base_commit": self.commit(merge_base),
-            "status": if merge_base == base { "ahead" } else { "diverged" },
-            "ahead_by": 1,
-            "behind_by": u8::from(merge_base != base),
-            "total_commits": 1,
+            "status": match merge_base {
+                _ if base == head => "identical",
+                found if found == base => "ahead",
+                found if found == head => "behind",
+                _ => "diverged",
+            },
+            "ahead_by": self.world.distance(head, merge_base),
+            "behind_by": self.world.distance(base, merge_base),
+            "total_commits": self.world.distance(head, merge_base),
             "commits": [self.commit(head)],
         });
         if first_page {

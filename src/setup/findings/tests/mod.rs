@@ -3,6 +3,7 @@
 mod breaks;
 
 use super::*;
+use crate::setup::Answers;
 use crate::setup::facts::{
     Environment, OwnRuleset, Refs, Repository, RequiredCheck, Reviewer, ReviewerKind, Rules,
 };
@@ -274,7 +275,6 @@ fn an_environment_without_a_guard_never_gets_the_key_of_a_gate() {
 fn the_shipped_workflow_is_sound_in_its_own_repository_alone() {
     let (mut facts, policy) = sound();
     let text = include_str!("../../../../.github/workflows/testnet-deployer.yml").to_owned();
-    rules(&mut facts).merge_queue = false;
     let path = ".github/workflows/testnet-deployer.yml".to_owned();
     facts.workflows = Seen::Known(vec![File { path, text }]);
     facts.repository.full_name = HOME.to_owned();
@@ -304,12 +304,12 @@ fn what_a_job_must_be_allowed_depends_on_what_starts_it() {
             settle,
             &["actions: read", "pull-requests: read", "statuses: write"],
         ),
-        // In a merge queue no job is read: the pull request's verdict is mirrored.
         ("merge_group", "always()", settle, &["checks: read", "pull-requests: read", "statuses: write"]),
         ("merge_group", "github.event_name == 'push'", settle, &["statuses: write"]),
+        ("merge_group", "github.event_name != 'merge_group'", settle, &["statuses: write"]),
         (
             "push, merge_group",
-            "github.event_name != 'merge_group'",
+            "${{ github.event_name != 'merge_group' }}",
             settle,
             &["actions: read", "statuses: write"],
         ),
@@ -320,4 +320,64 @@ fn what_a_job_must_be_allowed_depends_on_what_starts_it() {
         found.sort();
         assert_eq!(found, expected, "{on} {condition} {run}");
     }
+}
+
+/// What `race init` writes is sound with the policy that it writes beside it, whoever waits
+/// and whoever chooses.
+#[test]
+fn every_shipped_workflow_is_sound() {
+    use crate::policy::{AfterWin, Carry, Selection};
+    use crate::setup::tests::answers;
+    for mode in crate::setup::Mode::ALL {
+        for selection in [Selection::Manual, Selection::Guarded, Selection::Auto] {
+            let (mut facts, mut policy) = sound();
+            let written = crate::setup::files::files(&Answers { selection, ..answers(mode) });
+            let text = |path: &str| written.iter().find(|file| file.path == path).unwrap().text.clone();
+            let path = ".github/workflows/testnet-deployer.yml".to_owned();
+            let text_of_workflow = text(&path);
+            facts.workflows = Seen::Known(vec![File { path, text: text_of_workflow }]);
+            facts.policies = names(&["race.toml", "testnet.toml", "criteria.toml"]);
+            // Whatever it may do that asks for more.
+            (policy.selection, policy.carry) = (selection, Carry::NotNeeded);
+            policy.after_win = AfterWin::CancelRun;
+            let race: toml::Table = toml::from_str(&text("policies/race.toml")).unwrap();
+            let job = race["branch"][0]["job"].as_str().unwrap();
+            job.clone_into(&mut policy.branches[0].job);
+            let Seen::Known(environments) = &mut facts.environments else { panic!("they are known") };
+            environments.iter_mut().for_each(|environment| environment.variables = names(&[]));
+            if selection == Selection::Auto {
+                environments.retain(|environment| environment.name != "null");
+            }
+            if mode == crate::setup::Mode::Relay {
+                let mut soak = environments[0].clone();
+                (soak.name, soak.reviewers) = ("testnet-soak".to_owned(), Vec::new());
+                environments.push(soak);
+            }
+            assert_eq!(findings(&facts, &policy), [], "{mode:?} {selection:?}");
+        }
+    }
+}
+
+#[test]
+fn what_the_policy_asks_for_needs_its_permissions() {
+    use crate::policy::{AfterWin, Carry};
+    let missing = |run: &str| {
+        let (mut facts, mut policy) = sound();
+        (policy.carry, policy.after_win) = (Carry::NotNeeded, AfterWin::CancelRun);
+        let all = ["actions", "contents", "checks", "pull-requests", "statuses"];
+        let all: Vec<String> = all.iter().map(|name| format!("{name}: read")).collect();
+        edit(&mut facts, "actions: read, checks: read, pull-requests: read, statuses: read", &all.join(", "));
+        let job = format!("{{ permissions: {{}}, steps: [{{run: {run}}}] }}");
+        add_workflow(&mut facts, &format!("on: [pull_request]\njobs: {{ a: {job} }}"));
+        let found = findings(&facts, &policy).into_iter();
+        let found = found.filter(|finding| finding.code == Code::PermissionMissing);
+        let mut items: Vec<String> = found.map(|finding| finding.item).collect();
+        items.sort();
+        items
+    };
+    assert_eq!(missing("race cleanup"), ["actions: read", "actions: write"]);
+    let carried = ["actions: read", "contents: read", "pull-requests: read"];
+    assert_eq!(missing("race wait --policies policies"), carried);
+    let settled = ["actions: read", "contents: read", "pull-requests: read", "statuses: write"];
+    assert_eq!(missing("race settle --open"), settled);
 }
