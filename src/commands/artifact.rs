@@ -74,9 +74,10 @@ impl Fetch<'_> {
             not_deployed(&format!("the artifact `{}` cannot be unpacked: {error}", self.name))
         })?;
         self.context.output.log(&format!(
-            "artifact {}: {} files, {} bytes, {told}, in {}",
+            "artifact {}: {} {}, {} bytes, {told}, in {}",
             self.name,
             unpacked.files,
+            if unpacked.files == 1 { "file" } else { "files" },
             unpacked.bytes,
             into.display()
         ));

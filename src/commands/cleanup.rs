@@ -50,7 +50,13 @@ pub(super) async fn run(context: &Context) -> Result<Exit, Failure> {
         let written = written(&mut client, &policy, &run).await.map_err(|error| failed(&error))?;
         due = cleanup(policy.after_win, &look.verdict, written);
     }
-    if let Cleanup::Cancel(_) = due {
+    if let Cleanup::Cancel(waiting) = &due {
+        // The run that is cancelled is our own, so nothing may be said any more after it.
+        let names = inert(&waiting.join(", ")).into_owned();
+        context.output.log(&format!(
+            "cancelling run {}, which waits for a review of {names}; the verdict stays",
+            run.id
+        ));
         client.cancel(run.id).await.map_err(|error| failed(&error))?;
     }
     tell(context, &due, &run)?;

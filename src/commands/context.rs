@@ -27,7 +27,15 @@ impl Context {
     ///
     /// When a file cannot be read, or the settings cannot be used (exit 2).
     pub fn settings_in(&self, directory: &Path, flags: &[Flag]) -> Result<Settings, Failure> {
-        self.settings(&files_in(directory)?, flags)
+        let files = files_in(directory).map_err(|failure| match self.runner.in_actions() && !directory.is_dir() {
+            // A job checks out the base, and has this where a pull request brings the first ones.
+            true => failure.help(
+                "the commit that is checked out has no policies: the testnet can be had once they are merged, \
+                 and until then only a branch that spares it can win",
+            ),
+            false => failure,
+        })?;
+        self.settings(&files, flags)
     }
 
     /// The settings, with these policy files. Warnings go to the log.

@@ -24,6 +24,7 @@ mod stage;
 mod staged;
 mod testnet;
 pub mod workflow;
+pub mod workshop;
 pub mod world;
 
 pub use workflow::leave_with_rehearsal;

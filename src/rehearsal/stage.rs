@@ -30,10 +30,13 @@ const TITLE: &str = "Rotate keys earlier";
 /// The reviewer's token.
 pub(super) const REVIEWER_TOKEN: &str = "ghp_reviewer";
 /// A rehearsal lives an hour in seconds, so it may ask as often as in many hours.
-const HOURLY_LIMIT: u64 = 100_000;
+pub(super) const HOURLY_LIMIT: u64 = 100_000;
 
 /// The environment of the legs of a soak, which nobody reviews.
 pub(super) const SOAK_ENVIRONMENT: &str = "testnet-soak";
+
+/// The secret that holds the key to the hosts.
+const KEY: &str = "TESTNET_SSH_KEY";
 
 /// How long the testnet goes on before it stalls, where it does: a deployment takes two
 /// seconds of it.
@@ -57,9 +60,21 @@ pub(super) struct Stage {
     /// The pull request's own run.
     pub(super) run: u64,
     pub(super) pull_request: u64,
+    /// What a workshop brings along.
+    pub(super) own: Option<Own>,
     directory: PathBuf,
     /// Takes the directory away in the end, unless it is to be kept.
     _temporary: Option<TempDir>,
+}
+
+/// What a workshop brings along.
+pub(super) struct Own {
+    /// The repository that is pushed to and checked out of.
+    pub(super) origin: PathBuf,
+    /// The executable that is installed as `race`.
+    pub(super) race: PathBuf,
+    /// Further variables of every step.
+    pub(super) settings: Vec<(String, String)>,
 }
 
 impl Stage {
@@ -135,13 +150,27 @@ impl Stage {
             // What runs after the approval must not be asked to be approved again.
             world.protect(SOAK_ENVIRONMENT, &[], now);
         }
+        for name in [Contender::Testnet.name(), SOAK_ENVIRONMENT] {
+            if let Some(environment) = world.environment_mut(name) {
+                environment.secrets.insert(KEY.to_owned(), testnet.key().to_owned());
+            }
+        }
         let run = world.start_pull_request_run(pull_request, now);
         let options = Options { hourly_limit: HOURLY_LIMIT, port: scenario.port, ..Options::default() };
         let github = GitHub::start(world, options)?;
         github.admit(Token::of_person(REVIEWER_TOKEN, REVIEWER));
         github.open_page(if scenario.by_hand { REVIEWER } else { AUTHOR });
 
-        Ok(Self { github, chain, testnet, run, pull_request, directory, _temporary: temporary })
+        Ok(Self { github, chain, testnet, run, pull_request, own: None, directory, _temporary: temporary })
+    }
+
+    /// The stage of a workshop, where nothing has begun.
+    pub(super) fn empty(
+        (github, chain, testnet): (GitHub, DevChain, Testnet),
+        directory: PathBuf,
+        own: Own,
+    ) -> Self {
+        Self { github, chain, testnet, run: 0, pull_request: 0, own: Some(own), directory, _temporary: None }
     }
 
     /// The simulated reviewer.

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::arguments::Contender;
 use super::github::Token;
 use super::reviewer::Person;
-use super::stage::{REVIEWER, SOAK_ENVIRONMENT, Stage};
+use super::stage::{REVIEWER, Stage};
 use super::workflow::Workflow;
+use super::world::Run;
 use crate::race::sampled::WORKFLOW;
 
 /// A run on the stage.
@@ -60,17 +60,30 @@ impl Staged {
     }
 
     async fn of_the_pull_request(self, stage: &Stage, action: &str) -> io::Result<Self> {
-        let person = stage.reviewer();
-        let pull_request = person.get(&format!("/pulls/{}", stage.pull_request)).await?;
-        let event = json!({
-            "action": action,
-            "number": stage.pull_request,
-            "sender": pull_request["user"],
-            "repository": person.get("").await?,
-            "pull_request": pull_request,
-        });
+        let event = of_pull_request(stage, stage.pull_request, action).await?;
         self.write_event(&event)?;
         Ok(self)
+    }
+
+    /// A run that something in the repository has started, with a place of its own.
+    ///
+    /// # Errors
+    ///
+    /// When nobody knows such an event here, the stand-in refuses, or a file cannot be
+    /// written.
+    pub(super) async fn of_run(stage: &Stage, id: u64) -> io::Result<Self> {
+        let run = stage.github.read(|world| world.run(id).cloned());
+        let run = run.ok_or_else(|| io::Error::other(format!("there is no run {id}")))?;
+        let (event, payload) = match run.pull_request {
+            Some(number) => ("pull_request", of_pull_request(stage, number, "opened").await?),
+            None if run.event == "merge_group" => ("merge_group", of_merge_group(stage, &run).await?),
+            None => return Err(io::Error::other(format!("the event `{}` is not known here", run.event))),
+        };
+        let place = stage.path("runs").join(id.to_string());
+        fs::create_dir_all(&place)?;
+        let staged = Self { id, event, prefix: "", trusted: !run.from_fork, place };
+        staged.write_event(&payload)?;
+        Ok(staged)
     }
 
     /// Dispatches the workflow for the pull request, as a maintainer does who has
@@ -178,12 +191,39 @@ impl Staged {
 
     /// The secrets that a job gets once its environment was approved.
     pub(super) fn secrets_of(&self, stage: &Stage, environment: Option<&str>) -> Map<String, Value> {
-        let mut secrets = Map::new();
-        let named = [Contender::Testnet.name(), SOAK_ENVIRONMENT];
-        if self.trusted && environment.is_some_and(|name| named.contains(&name)) {
-            let key = stage.testnet.key().to_owned();
-            secrets.insert("TESTNET_SSH_KEY".to_owned(), Value::String(key));
-        }
-        secrets
+        let Some(name) = environment.filter(|_| self.trusted) else { return Map::new() };
+        let secrets = stage.github.read(|world| world.environment(name).map(|found| found.secrets.clone()));
+        let secrets = secrets.unwrap_or_default().into_iter();
+        secrets.map(|(name, value)| (name, Value::String(value))).collect()
     }
+}
+
+async fn of_pull_request(stage: &Stage, number: u64, action: &str) -> io::Result<Value> {
+    let person = stage.reviewer();
+    let pull_request = person.get(&format!("/pulls/{number}")).await?;
+    Ok(json!({
+        "action": action,
+        "number": number,
+        "sender": pull_request["user"],
+        "repository": person.get("").await?,
+        "pull_request": pull_request,
+    }))
+}
+
+async fn of_merge_group(stage: &Stage, run: &Run) -> io::Result<Value> {
+    let person = stage.reviewer();
+    let repository = person.get("").await?;
+    let base_ref = repository["default_branch"].as_str().unwrap_or_default().to_owned();
+    let base = stage.github.read(|world| world.resolve(&base_ref)).unwrap_or_default();
+    Ok(json!({
+        "action": "checks_requested",
+        "merge_group": {
+            "head_sha": run.head_sha,
+            "head_ref": format!("refs/heads/{}", run.head_ref.as_deref().unwrap_or_default()),
+            "base_sha": base,
+            "base_ref": format!("refs/heads/{base_ref}"),
+        },
+        "sender": {"login": run.actor},
+        "repository": repository,
+    }))
 }

@@ -10,6 +10,7 @@ use super::arguments::Fault;
 use super::dev_chain::DevChain;
 use super::scenario::Scenario;
 use super::ssh_host::{SshHost, SshHostOptions};
+use super::workshop::Host;
 use crate::policy::duration;
 
 /// The hosts. The first is the canary, the others are the second wave.
@@ -75,6 +76,24 @@ impl Testnet {
             "#!/bin/sh\nset -eu\nmkdir -p \"$1\"\ncat >\"$1/node\" <<'END'\n{}END\n",
             node(&self.new, fault)
         )
+    }
+
+    /// What the first host runs.
+    pub(super) fn runs(&self) -> String {
+        let first = self.hosts.first().map(|host| host.directory().join("running"));
+        let running = first.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        running.trim().to_owned()
+    }
+
+    /// The hosts, as their own consoles would show them.
+    pub(super) fn told(&self) -> Vec<Host> {
+        let told = |(name, host): (&'static str, &SshHost)| Host {
+            name,
+            port: host.port(),
+            host_key: host.host_key().to_owned(),
+            directory: host.directory().to_owned(),
+        };
+        HOSTS.into_iter().zip(&self.hosts).map(told).collect()
     }
 
     /// Each host with the version that it runs, as words.

@@ -331,7 +331,7 @@ fn showed(soak: &Figures) -> String {
         let _ = write!(text, ", {first}..{last}");
     }
     let took = duration::rounded(duration::between(soak.from, soak.to));
-    let _ = write!(text, ", {took}, {nodes} node(s)");
+    let _ = write!(text, ", {took}, {}", crate::soak::nodes(usize::try_from(*nodes).unwrap_or_default()));
     if let Some(median) = soak.median {
         let _ = write!(text, ", {} each by the median", duration::rounded(median));
     }

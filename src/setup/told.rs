@@ -55,7 +55,7 @@ impl Code {
             Self::EnvironmentMissing => (
                 "environment-missing",
                 Red,
-                "at the first run GitHub makes it without any protection, and the gate is open",
+                "at the first run GitHub makes it without any protection; a gate would be open",
                 "Settings, Environments, New environment; or `--fix --reviewer LOGIN`",
                 true,
             ),
@@ -127,14 +127,14 @@ impl Code {
                 "secret-missing",
                 Red,
                 "the job finds it empty; and one of the whole repository would reach jobs that nobody approved",
-                "Settings, Environments, Environment secrets; or `--fix` with the value in a variable of that name",
+                "Settings, Environments, Environment secrets; or `--fix --value [ENVIRONMENT/]NAME=FILE`",
                 true,
             ),
             Self::VariableMissing => (
                 "variable-missing",
                 Yellow,
                 "unless the repository or its organisation has one, the job finds it empty",
-                "Settings, Environments, Environment variables; or `--fix` with the value in a variable of that name",
+                "Settings, Environments, Environment variables; or `--fix --value [ENVIRONMENT/]NAME=FILE`",
                 true,
             ),
             Self::CheckNeverReports => (

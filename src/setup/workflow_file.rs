@@ -110,11 +110,13 @@ impl Job {
     /// Whether it may run for this event, as far as its condition tells.
     #[must_use]
     pub fn may_run_for(&self, event: &str) -> bool {
-        let condition: String = self.condition.iter().flat_map(|text| text.split_whitespace()).collect();
-        if condition.contains(&format!("event_name!='{event}'")) {
-            return false;
+        let condition = self.condition.as_deref().unwrap_or_default().replace([' ', '"'], "");
+        // Of several conditions any may hold.
+        if condition.contains("||") {
+            return true;
         }
-        !condition.replace("event_name!=", "").contains("event_name") || condition.contains(event)
+        let named = |sign: &str| condition.contains(&format!("event_name{sign}'{event}'"));
+        !named("!=") && (named("==") || !condition.contains("event_name=="))
     }
 
     /// Whether its name is a text, not an expression.
@@ -307,6 +309,23 @@ jobs:
         assert!(!testnet.permissions.allow("contents", "read"));
         assert_eq!((bare.name.as_str(), &bare.environment), ("null", &None));
         assert_eq!(bare.permissions, Permissions::Named(BTreeMap::new()));
+    }
+
+    #[test]
+    fn a_condition_tells_for_which_events_a_job_may_run() {
+        for (condition, pull, group, dispatched) in [
+            ("", true, true, true),
+            ("always()", true, true, true),
+            ("github.event_name == 'merge_group'", false, true, false),
+            ("github.event_name != 'merge_group'", true, false, true),
+            ("always() && github.event_name == 'workflow_dispatch'", false, false, true),
+            ("github.event_name == 'workflow_dispatch' || github.event.number > 1", true, true, true),
+        ] {
+            let job = Job { condition: Some(condition.to_owned()), ..Job::default() };
+            let told =
+                ["pull_request", "merge_group", "workflow_dispatch"].map(|event| job.may_run_for(event));
+            assert_eq!(told, [pull, group, dispatched], "{condition}");
+        }
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub use figures::Figures;
 pub use hash::{Hash, NoHash};
 pub use observation::{Block, Boundary, Event, Head, Identity, Observation, Reading, Seen, Stop, Value};
 pub use reason::Reason;
+pub(crate) use reason::nodes;
 pub use resume::Refusal;
 pub use sessions::{Mark, Session};
 pub use state::{Baseline, Leg, State, Step};

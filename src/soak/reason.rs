@@ -209,6 +209,7 @@ fn sessions(count: u32) -> String {
     format!("{count} session{}", if count == 1 { "" } else { "s" })
 }
 
-fn nodes(count: usize) -> String {
+/// So many nodes, in words.
+pub(crate) fn nodes(count: usize) -> String {
     format!("{count} node{}", if count == 1 { "" } else { "s" })
 }

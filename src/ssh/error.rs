@@ -132,7 +132,7 @@ impl SshError {
                 stderr.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains("debug1:"));
             let text = lines.collect::<Vec<_>>().join("; ");
             if text.is_empty() {
-                "ssh ended without a word".to_owned()
+                "it lets us in and runs nothing for us; a key that can only forward does so".to_owned()
             } else {
                 text.chars().take(300).collect()
             }

@@ -3,7 +3,8 @@
 //!
 //! The process is our child, and its own remote command reads from a pipe of ours.
 //! So it ends with us in every way that we can end, and takes the connection along;
-//! and a shell beside it, which waits for the same, removes the directory.
+//! and a shell beside it, which waits for the same, removes the directory. Where it
+//! only forwards there is no remote command, and that shell ends it.
 
 use std::fs::Permissions;
 use std::io::{self, Write as _};
@@ -73,8 +74,7 @@ impl Master {
             .arg(directory.path())
             .arg("-F")
             .arg(directory.path().join("config"))
-            .args(["-T", "--", &host.name])
-            .arg(format!("sh -c 'echo {READY}; exec cat >/dev/null'"))
+            .args(ready(target))
             // The causes of errors are told apart by their text.
             .env("LC_ALL", "C")
             // It would read a proxy command.
@@ -134,6 +134,19 @@ impl Drop for Master {
     fn drop(&mut self) {
         self.stderr.abort();
     }
+}
+
+/// The arguments by which `ssh` says that we are logged in: by a command on the host
+/// or, where that may run none, by one of this machine, which `ssh` runs once it is.
+fn ready(target: &Target) -> Vec<String> {
+    let name = target.host.name.as_str();
+    let there = format!("sh -c 'echo {READY}; exec cat >/dev/null'");
+    let here = format!("-oLocalCommand=echo {READY}");
+    let words = match target.only_forwards {
+        true => vec!["-N", "-oPermitLocalCommand=yes", &here, "--", name],
+        false => vec!["-T", "--", name, &there],
+    };
+    words.into_iter().map(str::to_owned).collect()
 }
 
 /// A short directory that only we may enter.

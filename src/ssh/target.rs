@@ -35,6 +35,9 @@ pub struct Target {
     pub ssh_config: String,
     /// Nothing that goes over this connection need stay secret for decades.
     pub nothing_secret: bool,
+    /// Nothing is run on the host: ports are forwarded, and no more. So a key suffices
+    /// that can do nothing else.
+    pub only_forwards: bool,
 }
 
 impl From<&Host> for Target {
@@ -53,6 +56,7 @@ impl From<&Host> for Target {
             known_hosts: String::new(),
             ssh_config: String::new(),
             nothing_secret: false,
+            only_forwards: false,
         }
     }
 }

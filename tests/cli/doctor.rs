@@ -271,3 +271,37 @@ fn a_policy_that_is_vouched_for_takes_the_place_of_the_bases() {
         [("check-never-reports", "testnet-deployer.yml: testnet-deployer"), ("check-not-required", "gate")];
     assert_eq!((ended.code, found), (5, pairs(&expected)), "{}", ended.stderr);
 }
+
+/// What `race init` writes has nothing that the doctor would find fault with.
+#[test]
+fn what_init_writes_pleases_the_doctor() {
+    for (mode, sessions) in [("poll", "30"), ("relay", "500")] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut init = std::process::Command::new(env!("CARGO_BIN_EXE_race"));
+        init.args([
+            "init",
+            "--yes",
+            "--mode",
+            mode,
+            "--session-length",
+            "60s",
+            "--target-sessions",
+            sessions,
+        ])
+        .args(["--release", &"a".repeat(40), "--dir"])
+        .arg(directory.path());
+        assert!(init.output().unwrap().status.success());
+        let scene = Scene::with(Options::default(), |world| {
+            sound(world);
+            for path in [".github/workflows/testnet-deployer.yml", "policies/race.toml"] {
+                put(world, path, &std::fs::read_to_string(directory.path().join(path)).unwrap());
+            }
+            let now = world.repository.created_at;
+            let soak = world.make_environment("testnet-soak", now);
+            soak.secrets.insert("TESTNET_SSH_KEY".to_owned(), "a key".to_owned());
+            soak.admins_bypass = false;
+        });
+        let (ended, found) = doctor(&scene, "ghp_person", &[]);
+        assert_eq!((ended.code, found), (0, Vec::new()), "{mode}: {}", ended.stdout);
+    }
+}

@@ -54,7 +54,7 @@ fn package(root: &Path, directory: &str, name: &str, more: &str, has_main: bool)
     write(root, &format!("{directory}/src/{}", if has_main { "main.rs" } else { "lib.rs" }), "");
 }
 
-/// Many workspaces in one: binaries of relay chain, parachain and node side by side,
+/// As `paritytech/polkadot-sdk`, many workspaces in one: binaries of relay chain, parachain and node side by side,
 /// owners and workflows of its own.
 fn monorepo(root: &Path) {
     let members = "members = [\"relay\", \"para/bin\", \"base/bin/node/cli\", \"base/frame/*\"]\n";
@@ -76,6 +76,57 @@ fn node_and_pallets(root: &Path) {
     write(root, ".ci/build", "#!/bin/sh\nmake node\n");
     write(root, "CODEOWNERS", "/policies/ @alice\n");
     write(root, ".github/workflows/gate.yml", "on: push\njobs:\n  x:\n    name: testnet-deployer\n");
+}
+
+/// As `paritytech/polkadot-sdk-solochain-template`: node, pallet, runtime; what is built
+/// is called as its package.
+fn solochain_template(root: &Path) {
+    let shared = "[workspace.package]\nedition = \"2021\"\n\n";
+    let members = "members = [\n    \"node\",\n    \"pallets/template\",\n    \"runtime\",\n]\n";
+    write(root, "Cargo.toml", &format!("{shared}[workspace]\n{members}resolver = \"2\"\n"));
+    package(
+        root,
+        "node",
+        "solochain-template-node",
+        "edition.workspace = true\nbuild = \"build.rs\"\n",
+        true,
+    );
+    package(root, "pallets/template", "pallet-template", "", false);
+    package(root, "runtime", "solochain-template-runtime", "build = \"build.rs\"\n", false);
+    write(root, ".github/workflows/ci.yml", "on: push\njobs:\n  build:\n    runs-on: ubuntu-22.04\n");
+}
+
+/// As `tangle-network/tangle`: two runtimes, members by patterns, of which one is only
+/// the beginning of a name, and a node that is not called one.
+fn tangle(root: &Path) {
+    let members = [
+        "primitives",
+        "primitives/rpc/*",
+        "client/rpc/*",
+        "node",
+        "runtime/testnet",
+        "runtime/mainnet",
+        "pallets/*",
+        "frost",
+        "frost/frost-*",
+        "precompiles/batch",
+    ];
+    let members = members.map(|member| format!(" \"{member}\",\n")).concat();
+    write(root, "Cargo.toml", &format!("[workspace]\nmembers = [\n{members} # \"relayer-gadget\",\n]\n"));
+    package(root, "node", "tangle", "build = \"build.rs\"\n\n[[bin]]\nname = \"tangle\"\n", true);
+    for (directory, name) in [
+        ("primitives", "tangle-primitives"),
+        ("client/rpc/debug", "rpc-debug"),
+        ("runtime/testnet", "tangle-testnet-runtime"),
+        ("runtime/mainnet", "tangle-runtime"),
+        ("pallets/services", "pallet-services"),
+        ("frost", "frost-core"),
+        ("frost/frost-p256", "frost-p256"),
+    ] {
+        package(root, directory, name, "", false);
+    }
+    // No member, so nothing of it goes to the testnet.
+    package(root, "frost/tools", "frost-tools", "", true);
 }
 
 /// One crate, and nothing else.
@@ -167,6 +218,29 @@ fn a_node_with_pallets_keeps_its_build_and_hears_of_a_second_check() {
         "{}",
         ran.stdout
     );
+}
+
+#[test]
+fn the_program_of_a_public_workspace_is_found() {
+    type Layout = fn(&Path);
+    let layouts: [(Layout, &str, &str); 2] = [
+        (solochain_template, "solochain-template-node", "solochain-template-node"),
+        (tangle, "tangle", "tangle"),
+    ];
+    for (lay_out, package, binary) in layouts {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        lay_out(root);
+        let ran = init(root, "--session-length 6s --reviewer alice --yes");
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert_sound(root);
+        let build = format!("--package {package} --bin {binary}\n");
+        assert!(read(root, ".ci/build").contains(&build), "{}", read(root, ".ci/build"));
+        assert!(read(root, "policies/testnet.toml").contains(&format!("artifact/{binary}\"")));
+        assert!(!ran.stdout.contains("warning"), "{}", ran.stdout);
+        let again = init(root, "--session-length 6s --reviewer alice --yes");
+        assert_eq!(again.stdout.matches(": as it should be\n").count(), OURS.len(), "{}", again.stdout);
+    }
 }
 
 #[test]

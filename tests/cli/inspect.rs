@@ -155,7 +155,7 @@ fn it_tells_what_the_testnet_showed() {
     ]);
     let id = scene.run.to_string();
     let ended = scene.desk(&["inspect", &id, "--policies", "policies"]);
-    let line = "testnet showed: passed, 500 of 500 sessions, 1..501, 8h21m7s, 4 node(s), 1m each by the median \
+    let line = "testnet showed: passed, 500 of 500 sessions, 1..501, 8h21m7s, 4 nodes, 1m each by the median \
                 (as the job said)";
     assert!(ended.stdout.contains(line), "{}", ended.stdout);
     let exchanges = scene.exchanges();

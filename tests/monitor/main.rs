@@ -9,6 +9,7 @@ mod clocks;
 mod enterprise;
 mod failures;
 mod faults;
+mod forwarding;
 mod lease;
 mod modern;
 mod race;

@@ -33,7 +33,7 @@ fn the_testnet_wins() {
     let log = std::fs::read_to_string(played.file("testnet.log")).unwrap();
     let head = played.verdict()["run"]["head_sha"].as_str().unwrap()[..11].to_owned();
     assert!(log.contains(&head), "the host did not say which commit it got: {log}");
-    assert!(log.contains("artifact testnet: 1 files, "), "{log}");
+    assert!(log.contains("artifact testnet: 1 file, "), "{log}");
     let fetched = played.file("machines").join("testnet/workspace/artifact/node");
     let fetched = std::fs::read_to_string(fetched).unwrap();
     assert!(fetched.contains(&format!("version={head}")), "{fetched}");

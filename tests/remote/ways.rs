@@ -89,9 +89,9 @@ async fn a_port_of_the_host_is_a_socket_here() {
     assert!(!path.parent().unwrap().exists());
 }
 
-/// What the next test kills: a process of its own, told by its environment.
+/// What the next tests kill: a process of its own, told by its environment.
 #[tokio::test]
-#[ignore = "the next test starts it"]
+#[ignore = "the next tests start it"]
 async fn holds_a_connection() {
     let read = |name| std::env::var(name).unwrap();
     let host = Hop {
@@ -108,8 +108,14 @@ async fn holds_a_connection() {
         known_hosts: String::new(),
         ssh_config: String::new(),
         nothing_secret: false,
+        only_forwards: read("HELD_FORWARDS") == "true",
     };
     let connection = Connection::open(&target, Some(&read("HELD_KEY")), LIMIT).await.unwrap();
+    if target.only_forwards {
+        connection.forward(9).await.unwrap();
+        std::fs::write(read("HELD_PIDS"), "\n").unwrap();
+        return std::future::pending().await;
+    }
     let script = "sleep 600 & echo $! $$ >\"$0\"; wait";
     let argv = ["sh", "-c", script, &read("HELD_PIDS")].map(str::to_owned);
     connection.run(&argv, LIMIT, |_, _| {}).await.unwrap();
@@ -117,6 +123,15 @@ async fn holds_a_connection() {
 
 #[tokio::test]
 async fn nothing_stays_when_we_are_killed() {
+    killed(false).await;
+}
+
+#[tokio::test]
+async fn nothing_stays_of_a_connection_that_only_forwards() {
+    killed(true).await;
+}
+
+async fn killed(forwards: bool) {
     let server = Sshd::start();
     let directory = tempfile::Builder::new().prefix("killed-").tempdir().unwrap();
     let pids = directory.path().join("pids");
@@ -128,6 +143,7 @@ async fn nothing_stays_when_we_are_killed() {
         .env("HELD_HOST_KEY", &server.host_key)
         .env("HELD_KEY", &server.client_key)
         .env("HELD_PIDS", &pids)
+        .env("HELD_FORWARDS", forwards.to_string())
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
@@ -139,7 +155,8 @@ async fn nothing_stays_when_we_are_killed() {
     };
     let socket = ours()[0].join("socket");
     let files = std::fs::read_dir(&ours()[0]).unwrap().count();
-    assert_eq!((ours().len(), files, socket.exists()), (1, 1, true), "the socket alone, once logged in");
+    let sockets = if forwards { 2 } else { 1 };
+    assert_eq!((ours().len(), files, socket.exists()), (1, sockets, true), "sockets alone, once logged in");
     process.kill().unwrap();
     process.wait().unwrap();
     for pid in written().split_whitespace() {

@@ -21,6 +21,12 @@ impl Way {
         Connection::open(&self.target, self.key.as_ref().map(Secret::expose), self.limit).await
     }
 
+    /// Logs in to forward ports, and for nothing else.
+    pub(in crate::commands) async fn open_to_forward(&self) -> Result<Connection, SshError> {
+        let target = Target { only_forwards: true, ..self.target.clone() };
+        Connection::open(&target, self.key.as_ref().map(Secret::expose), self.limit).await
+    }
+
     /// Logs in for a question that everybody may know.
     pub(super) async fn open_to_confirm(&self) -> Result<Connection, SshError> {
         let target = Target { nothing_secret: true, ..self.target.clone() };

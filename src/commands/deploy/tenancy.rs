@@ -59,7 +59,9 @@ impl<'d> Tenancy<'d> {
                     Err(_) if *troubled => {}
                     Err(error) => {
                         *troubled = true;
-                        self.context.output.log(&format!("{name}: the lease cannot be renewed: {error}"));
+                        self.context
+                            .output
+                            .log(&format!("the lease of the testnet cannot be renewed: {error}"));
                     }
                 }
             }
@@ -79,9 +81,9 @@ impl<'d> Tenancy<'d> {
             remote::released(&lines).ok().filter(Option::is_none)
         });
         let released = join_all(released).await.into_iter().flatten().count();
-        self.context
-            .output
-            .log(&format!("the testnet is free again on {released} of {} hosts", self.hosts.len()));
+        let all = self.hosts.len();
+        let rest = if released == all { "" } else { "; the others are once this run has ended" };
+        self.context.output.log(&format!("the testnet is free again on {released} of {all} hosts{rest}"));
     }
 
     /// Takes it once more; tells who has it where that is another.

@@ -194,7 +194,8 @@ fn binary(arguments: &Init) -> Result<Option<Binary>, Failure> {
     })
 }
 
-/// The root's manifest and those of its members; `*` at the end of one is each directory there.
+/// The root's manifest and those of its members; `*` at the end of one is each directory
+/// there whose name begins so.
 fn manifests(root: &Path) -> Vec<Manifest> {
     let read = |directory: &Path| {
         let text = std::fs::read_to_string(directory.join("Cargo.toml")).ok()?;
@@ -204,9 +205,11 @@ fn manifests(root: &Path) -> Vec<Manifest> {
     let mut directories = Vec::new();
     for member in members(&own.text) {
         match member.strip_suffix('*') {
-            Some(parent) => {
+            Some(start) => {
+                let (parent, name) = start.rsplit_once('/').unwrap_or(("", start));
                 let entries = std::fs::read_dir(root.join(parent)).into_iter().flatten().flatten();
-                let mut inside: Vec<_> = entries.map(|entry| entry.path()).collect();
+                let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(name));
+                let mut inside: Vec<_> = named.map(|entry| entry.path()).collect();
                 inside.sort();
                 directories.extend(inside);
             }

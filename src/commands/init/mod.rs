@@ -240,7 +240,9 @@ fn next(answers: &Answers, plan: &[(File, Kept)], owners: &Owners) -> Vec<String
     steps.push(
         "fit the steps in policies/testnet.toml to how your node is installed and restarted".to_owned(),
     );
-    steps.push("race policy check, then race deploy --plan: what would be run on the hosts".to_owned());
+    steps.push(
+        "run race policy check, and race deploy --plan to see what would be run on the hosts".to_owned(),
+    );
     steps.push(
         "fit policies/criteria.toml to your repository: race advise --base REF says what it makes of a change"
             .to_owned(),
@@ -250,23 +252,28 @@ fn next(answers: &Answers, plan: &[(File, Kept)], owners: &Owners) -> Vec<String
         steps.push(format!("add the lines above to {file}: who may change what decides"));
     }
     let names = &answers.environments;
-    let mut secrets = format!("the secret TESTNET_SSH_KEY in the environment {}", names.testnet);
+    let mut secrets =
+        format!("have the key to the hosts ready for the secret TESTNET_SSH_KEY of {}", names.testnet);
     if answers.mode != Mode::Poll {
-        let _ =
-            write!(secrets, "; in {} one of a key that can only forward (docs/testnet/keys.md)", names.soak);
+        let _ = write!(
+            secrets,
+            ", and for that of {} one that can only forward (in the book: Keys for the testnet's hosts)",
+            names.soak
+        );
     }
     steps.push(secrets);
     let reviewers: String =
         answers.reviewers.iter().map(|reviewer| format!(" --reviewer {}", reviewer.reviewer())).collect();
     let reviewers = if reviewers.is_empty() { " --reviewer LOGIN".to_owned() } else { reviewers };
     steps.push(format!(
-        "race doctor says what the repository's settings lack, race doctor --fix{reviewers} mends them"
+        "merge all this; then race doctor says what the repository's settings lack, and race doctor --fix{reviewers} \
+         mends them"
     ));
     steps
 }
 
 fn next_told(steps: &[String]) -> String {
-    let mut text = "next:\n".to_owned();
+    let mut text = "\nnext:\n".to_owned();
     for (step, number) in steps.iter().zip(1..) {
         let _ = writeln!(text, "  {number}. {step}");
     }

@@ -64,7 +64,8 @@ fn tunnel(host: Host, deploy: Deploy, setting: Setting, port: u16) -> Tunnel {
             let (host, deploy, setting, open) = &*known;
             let mut open = open.lock().await;
             *open = None;
-            let connection = way_to(host, deploy, setting).open().await.map_err(|error| error.to_string())?;
+            let connection =
+                way_to(host, deploy, setting).open_to_forward().await.map_err(|error| error.to_string())?;
             let socket = connection.forward(port).await.map_err(|error| error.to_string())?;
             *open = Some(connection);
             Ok(socket)

@@ -8,7 +8,9 @@ use super::super::Context;
 use super::super::soaking::CheckpointFile;
 use super::voice::Voice;
 use crate::policy::duration::{between, rounded};
-use crate::soak::{Checkpoint, Event, Observation, Run, Seen, State, Step, Terms, Verdict, explain, looming};
+use crate::soak::{
+    Checkpoint, Event, Observation, Run, Seen, State, Step, Terms, Verdict, explain, looming, nodes,
+};
 
 /// The longest time without a word.
 const HEARTBEAT: Duration = Duration::from_mins(1);
@@ -57,16 +59,15 @@ impl<'c> Soaking<'c> {
     /// Says how long the soak takes, against the time that this leg has; `leg` tells
     /// where that is counted from.
     pub(super) fn greet(&mut self, now: Timestamp, leg: Option<&str>) {
-        let (target, nodes) = (self.terms.monitor.target_sessions, self.terms.monitor.nodes.len());
+        let target = self.terms.monitor.target_sessions;
+        let watched = nodes(self.terms.monitor.nodes.len());
         let counted = self.state.counted(&self.terms);
         let left = self.terms.monitor.session_length.saturating_mul(target.saturating_sub(counted));
         let least = rounded(left);
         self.say(&if self.state.baseline().is_some() {
-            format!(
-                "the soak goes on: {counted} of {target} sessions on {nodes} node(s); at least {least} more"
-            )
+            format!("the soak goes on: {counted} of {target} sessions on {watched}; at least {least} more")
         } else {
-            format!("soak of {target} sessions on {nodes} node(s); at least {least}")
+            format!("soak of {target} sessions on {watched}; at least {least}")
         });
         if let Some(end) = self.terms.leg_ends {
             let time = between(now, end);

@@ -11,6 +11,7 @@ use super::Pairs;
 use super::execution::Run;
 use super::machine::Machine;
 use crate::rehearsal::stage::Stage;
+use crate::rehearsal::workshop::git;
 
 /// An action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +105,7 @@ impl Action {
                 }
             }
             Self::DownloadArtifact => download(input("artifact-ids"), machine, run).map(without_outputs),
-            Self::InstallRace { local } => install(local, machine)
+            Self::InstallRace { local } => install(local, machine, run.stage)
                 .map(without_outputs)
                 .map_err(|error| format!("cannot install race: {error}")),
         }
@@ -115,7 +116,20 @@ fn without_outputs(told: String) -> Done {
     (told, Vec::new())
 }
 
+/// Where there is a real repository, its own git checks out.
 fn checkout(commit: &str, machine: &Machine, stage: &Stage) -> Result<String, String> {
+    if let Some(own) = &stage.own {
+        let origin = own.origin.display().to_string();
+        let workspace = machine.workspace();
+        for arguments in [
+            &["init", "--quiet"][..],
+            &["fetch", "--quiet", "--depth", "1", "--end-of-options", &origin, commit],
+            &["checkout", "--quiet", "--detach", "FETCH_HEAD"],
+        ] {
+            git(&workspace, arguments).map_err(|error| error.to_string())?;
+        }
+        return Ok(format!("checked out {commit}"));
+    }
     let files = stage.github.read(|world| world.commits.get(commit).map(|commit| commit.files.clone()));
     let files = files.ok_or_else(|| format!("there is no commit `{commit}`"))?;
     for (path, text) in &files {
@@ -200,13 +214,17 @@ fn collect(directory: &Path, within: &str, files: &mut Vec<(String, Vec<u8>)>) -
     Ok(())
 }
 
-fn install(local: bool, machine: &mut Machine) -> io::Result<String> {
+fn install(local: bool, machine: &mut Machine, stage: &Stage) -> io::Result<String> {
     if local && !machine.workspace().join(INSTALL_RACE).join("action.yml").exists() {
         return Err(io::Error::other("the action is not in what was checked out"));
     }
     let directory = machine.tools();
     fs::create_dir_all(&directory)?;
-    symlink(std::env::current_exe()?, directory.join("race"))?;
+    let race = match &stage.own {
+        Some(own) => own.race.clone(),
+        None => std::env::current_exe()?,
+    };
+    symlink(race, directory.join("race"))?;
     machine.has_tools = true;
     Ok("race is this rehearsal's own executable".to_owned())
 }

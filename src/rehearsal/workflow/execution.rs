@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use tokio::process::Child;
 
 use super::expression::{self, Scope};
-use super::machine::Machine;
+use super::machine::{Machine, of_the_run};
 use super::output::outputs;
 use super::{Job, Pairs, Step, process};
 use crate::rehearsal::stage::Stage;
@@ -52,16 +52,22 @@ impl Run<'_> {
         self.stage.github.read(|world| world.run(self.staged.id).is_some_and(|run| run.cancelled))
     }
 
-    /// The title that the workflow's `run-name` makes; none where it makes no text.
-    pub(super) fn title(&self, run_name: Option<&str>) -> Result<Option<String>, String> {
-        let Some(run_name) = run_name else { return Ok(None) };
-        let github = json!({"event": self.event, "event_name": self.staged.event, "workflow": self.workflow});
+    /// A text of the workflow itself, such as its `run-name`: none where it makes no text.
+    pub(super) fn told(&self, text: Option<&str>) -> Result<Option<String>, String> {
+        let Some(text) = text else { return Ok(None) };
+        let variables = self.stage.github.read(|world| of_the_run(world, self.staged.id));
+        let variable = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let github = json!({
+            "event": self.event, "event_name": self.staged.event, "workflow": self.workflow,
+            "ref": variable("GITHUB_REF"),
+        });
         let contexts = json!({"github": github, "inputs": inputs_of(&self.event)});
-        let title = expression::render(
-            run_name,
-            &Scope { contexts, success: true, failure: false, cancelled: false },
-        )?;
-        Ok(Some(title).filter(|title| !title.trim().is_empty()))
+        let told =
+            expression::render(text, &Scope { contexts, success: true, failure: false, cancelled: false })?;
+        Ok(Some(told).filter(|told| !told.trim().is_empty()))
     }
 }
 

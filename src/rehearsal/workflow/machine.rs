@@ -108,11 +108,14 @@ impl Machine {
             ("RUNNER_TEMP", path(self.root.join("temp"))),
         ]);
         variables.extend(stage.github.read(|world| of_the_run(world, staged.id)));
-        variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let own = stage.own.iter().flat_map(|own| own.settings.iter().cloned());
+        variables.chain(own).collect()
     }
 }
 
-fn of_the_run(world: &World, run: u64) -> Vec<(&'static str, String)> {
+/// What the runner's variables tell of a run.
+pub(super) fn of_the_run(world: &World, run: u64) -> Vec<(&'static str, String)> {
     let Some(run) = world.run(run) else { return Vec::new() };
     let mut variables = vec![
         ("GITHUB_ACTOR", run.actor.clone()),

@@ -47,6 +47,8 @@ pub struct Workflow {
     pub(super) name: String,
     /// The title of its runs; may hold expressions.
     run_name: Option<String>,
+    /// The group in which a new run cancels the one before; may hold expressions.
+    group: Option<String>,
     /// The inputs that it asks for where it is dispatched.
     pub(super) inputs: Vec<String>,
     pub(super) jobs: Vec<Job>,

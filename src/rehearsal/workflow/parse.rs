@@ -22,12 +22,17 @@ impl Workflow {
         keys::check(text)?;
         let file: model::Workflow =
             yaml_serde::from_str(text).map_err(|error| format!("is no workflow: {error}"))?;
-        match &file.concurrency {
-            Some(model::Concurrency::Bare(group) | model::Concurrency::Rich { group, .. }) => {
+        let group = match &file.concurrency {
+            Some(model::Concurrency::Bare(group)) => {
                 expression::check(group)?;
+                None
             }
-            None => {}
-        }
+            Some(model::Concurrency::Rich { group, cancel_in_progress }) => {
+                expression::check(group)?;
+                matches!(cancel_in_progress, LoE::Literal(true)).then(|| group.clone())
+            }
+            None => None,
+        };
         if let Some(run_name) = &file.run_name {
             expression::check(run_name)?;
         }
@@ -50,7 +55,7 @@ impl Workflow {
             OptionalBody::Body(dispatch) => dispatch.inputs.keys().cloned().collect(),
             _ => Vec::new(),
         };
-        Ok(Self { name: file.name.unwrap_or_default(), run_name: file.run_name, inputs, jobs })
+        Ok(Self { name: file.name.unwrap_or_default(), run_name: file.run_name, group, inputs, jobs })
     }
 }
 

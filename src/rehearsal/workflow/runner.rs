@@ -18,6 +18,8 @@ use crate::rehearsal::world::{Annotation, Conclusion, Status};
 /// Runs a workflow's jobs on this machine.
 pub(in crate::rehearsal) struct Runner<'a> {
     run: Run<'a>,
+    /// The group in which a newer run cancels this one.
+    group: Option<String>,
     executions: Vec<Execution>,
     processes: Processes,
     /// The world's numbers of the jobs, in the order in which GitHub got to know them.
@@ -50,11 +52,12 @@ impl<'a> Runner<'a> {
         }
         let event = serde_json::from_slice(&std::fs::read(staged.payload())?)?;
         let run = Run { stage, staged, workflow: workflow.name.clone(), event };
-        let title = run.title(workflow.run_name.as_deref()).map_err(io::Error::other)?;
+        let title = run.told(workflow.run_name.as_deref()).map_err(io::Error::other)?;
+        let group = run.told(workflow.group.as_deref()).map_err(io::Error::other)?;
         if let Some(title) = title {
             stage.github.change(|world, _| world.run_mut(run.staged.id).map(|run| run.title = Some(title)));
         }
-        Ok(Self { run, executions, processes: Processes::default(), submitted: Vec::new() })
+        Ok(Self { run, group, executions, processes: Processes::default(), submitted: Vec::new() })
     }
 
     /// Gives GitHub the jobs whose needs have ended, and takes those that it lets run.
@@ -243,6 +246,11 @@ impl<'a> Runner<'a> {
             let step = execution.step.and_then(|at| execution.job.steps.get(at));
             step.is_some_and(|step| matches!(&step.work, Work::Run(script) if script.contains(call)))
         })
+    }
+
+    /// The group in which a newer run cancels this one.
+    pub(in crate::rehearsal) fn group(&self) -> Option<&str> {
+        self.group.as_deref()
     }
 
     /// The run that it runs.

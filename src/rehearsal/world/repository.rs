@@ -192,16 +192,34 @@ impl World {
     /// Opens a pull request from a new commit on a new git branch onto the tip of
     /// the default branch, and returns its number.
     pub fn open_pull_request(&mut self, author: &str, title: &str, now: Timestamp) -> u64 {
-        self.user(author);
         let base_ref = self.repository.default_branch.clone();
         let base_sha = self.refs.get(&format!("heads/{base_ref}")).cloned().unwrap_or_default();
-        let number = self.pull_requests.last().map_or(12, |last| last.number + 1);
-        let head_ref = format!("change-{number}");
+        let head_ref = format!("change-{}", self.next_number());
         let head_sha = self.commit(title, now);
         if let Some(head) = self.commits.get_mut(&head_sha) {
             head.parent = Some(base_sha.clone());
         }
         let merge_sha = self.commit(&format!("Merge {head_sha} into {base_sha}"), now);
+        self.propose(author, title, [head_ref, head_sha, merge_sha], now)
+    }
+
+    fn next_number(&self) -> u64 {
+        self.pull_requests.last().map_or(12, |last| last.number + 1)
+    }
+
+    /// Opens a pull request from a git branch, with its commit and the one that GitHub
+    /// made of it for trying, onto the tip of the default branch; returns its number.
+    pub(in crate::rehearsal) fn propose(
+        &mut self,
+        author: &str,
+        title: &str,
+        [head_ref, head_sha, merge_sha]: [String; 3],
+        now: Timestamp,
+    ) -> u64 {
+        self.user(author);
+        let number = self.next_number();
+        let base_ref = self.repository.default_branch.clone();
+        let base_sha = self.refs.get(&format!("heads/{base_ref}")).cloned().unwrap_or_default();
         self.refs.insert(format!("heads/{head_ref}"), head_sha.clone());
         self.refs.insert(format!("pull/{number}/head"), head_sha.clone());
         self.refs.insert(format!("pull/{number}/merge"), merge_sha.clone());

@@ -14,7 +14,7 @@ const RACED: &str = "any but merge_group";
 
 /// What a call of `race` asks of GitHub: (subcommand, flag, whether with it or
 /// without it, the event that it takes, permission, degree).
-const NEEDS: [(&str, &str, bool, &str, &str, &str); 21] = [
+const NEEDS: [(&str, &str, bool, &str, &str, &str); 23] = [
     ("wait", "", true, "", "actions", "read"),
     ("wait", "--policies", false, "", "contents", "read"),
     ("wait", "", true, "workflow_dispatch", "pull-requests", "read"),
@@ -34,6 +34,8 @@ const NEEDS: [(&str, &str, bool, &str, &str, &str); 21] = [
     ("samples", "", true, "", "contents", "read"),
     ("samples", "", true, "", "pull-requests", "read"),
     ("samples", "", true, "", "statuses", "write"),
+    ("cleanup", "", true, "", "statuses", "read"),
+    ("cleanup", "--policies", false, "", "contents", "read"),
     ("advise", "", true, "", "contents", "read"),
     ("advise", "--comment", true, "", "pull-requests", "write"),
 ];
