@@ -18,7 +18,7 @@ use super::page::ToldEnding;
 use super::samples::{Samples, step_of};
 use super::scenario::Scenario;
 use super::show::Show;
-use super::stage::{CHECK, REVIEWER, Stage};
+use super::stage::{CHECK, KEPT, REVIEWER, Stage};
 use super::staged::Staged;
 use super::testnet::{FAULTY_ON, UNDO_AFTER};
 use super::workflow::{Runner, Workflow};
@@ -40,9 +40,6 @@ const PAGE_LASTS: Duration = Duration::from_secs(5);
 
 /// The same where somebody asked us to leave.
 const FAREWELL: Duration = Duration::from_millis(500);
-
-/// The files of the jobs' workspaces that are kept beside the logs.
-const KEPT: [&str; 3] = ["deploy.json", "soak.json", "verdict.json"];
 
 /// Plays a scenario to its end and returns the exit code of `race wait`.
 ///
