@@ -181,10 +181,7 @@ impl<'a> Play<'a> {
                         decided = Some(job.status);
                     }
                 }
-                ended = self.samples.next() => {
-                    let runner = self.samples.runner().zip(ended);
-                    runner.map(|(runner, ended)| runner.step_ended(&ended)).transpose()?;
-                }
+                ended = self.samples.next() => self.samples.step_ended(ended)?,
                 ended = step_of(self.dispatched.as_mut()) => {
                     if let Some(dispatched) = &mut self.dispatched {
                         dispatched.step_ended(&ended)?;
