@@ -13,7 +13,7 @@ const RACED: &str = "any but merge_group";
 
 /// What a call of `race` asks of GitHub: (subcommand, flag, whether with it or
 /// without it, the event that it takes, permission, degree).
-const NEEDS: [(&str, &str, bool, &str, &str, &str); 19] = [
+const NEEDS: [(&str, &str, bool, &str, &str, &str); 18] = [
     ("wait", "", true, "", "actions", "read"),
     ("wait", "--policies", false, "", "contents", "read"),
     ("wait", "", true, "workflow_dispatch", "pull-requests", "read"),
@@ -29,7 +29,6 @@ const NEEDS: [(&str, &str, bool, &str, &str, &str); 19] = [
     ("deploy", "--artifact", true, "", "actions", "read"),
     ("inspect", "", true, "", "actions", "read"),
     ("cleanup", "", true, "", "actions", "read"),
-    ("cleanup", "", true, "", "statuses", "read"),
     ("cleanup", "--policies", false, "", "contents", "read"),
     ("advise", "", true, "", "contents", "read"),
     ("advise", "--comment", true, "", "pull-requests", "write"),
@@ -165,6 +164,7 @@ impl Looking<'_> {
         }
         if self.policy.after_win == AfterWin::CancelRun && calls("cleanup") {
             needs.push(("cancels the run", "actions", "write"));
+            needs.push(("sees that the verdict is written", "statuses", "read"));
         }
         for (does, permission, degree) in needs {
             if !job.permissions.allow(permission, degree) {
