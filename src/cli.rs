@@ -78,6 +78,8 @@ pub enum Command {
     Deploy(Deploy),
     /// Watch the testnet until enough sessions have passed or it stalls
     Monitor(Monitor),
+    /// Look once at every soak that goes on: for the workflow that samples them
+    Samples(Samples),
     /// Say what a decided race has left waiting, or cancel it
     Cleanup,
     /// Write the workflow and the policies that a repository needs
@@ -229,7 +231,7 @@ pub struct Monitor {
     pub deployment: Option<PathBuf>,
     /// Another job goes on where this leg is over: end with 0 then, too. The step's output
     /// `verdict` is `unfinished`. Refused in a job whose success wins by itself
-    #[arg(long, requires = "checkpoint", conflicts_with = "once")]
+    #[arg(long, requires = "checkpoint")]
     pub leg: bool,
     /// Look once, fill in what happened since, judge, and leave
     #[arg(long, requires = "checkpoint")]
@@ -237,6 +239,24 @@ pub struct Monitor {
     /// Print what would end the soak, and when, and leave
     #[arg(long, conflicts_with = "once")]
     pub explain: bool,
+}
+
+/// `race samples`.
+#[derive(Debug, Args)]
+pub struct Samples {
+    /// Write what was seen of each soak below this directory, as 1/soak.json and so on
+    #[arg(long, value_name = "DIR", default_value = "soaks")]
+    pub dir: PathBuf,
+    /// Look at nothing: write the verdict of the soaks in the directory that have ended,
+    /// by the artifacts that were kept of them
+    #[arg(long)]
+    pub settle: bool,
+    /// The artifact of the run that was deployed, where the policy names `runtime_wasm`
+    #[arg(long, value_name = "NAME", default_value = "testnet")]
+    pub artifact: String,
+    /// The file of the workflow that deploys
+    #[arg(long, value_name = "FILE", default_value = "testnet-deployer.yml")]
+    pub workflow: String,
 }
 
 /// `race init`.
@@ -293,6 +313,8 @@ pub enum Mode {
     Poll,
     /// Jobs of seconds write a commit status; the soak goes from leg to leg.
     Relay,
+    /// The same, and the soak is looked at once in a while.
+    Sampled,
 }
 
 /// Who chooses among the branches.

@@ -198,6 +198,49 @@ fn in_the_relay_the_gates_need_nothing_and_the_legs_are_not_reviewed() {
     assert!(leg.contains("if: needs.testnet.outputs.soak == 'unfinished'\n"), "{leg}");
 }
 
+const SAMPLED: &str = "src/setup/workflows/sampled.yml";
+const SAMPLES: &str = "src/setup/workflows/samples.yml";
+
+#[test]
+fn in_the_sampled_mode_no_job_of_a_pull_request_holds_what_is_believed() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(SAMPLED)).unwrap();
+    assert!(!text.contains("    name: testnet-deployer\n"), "GitHub would require both");
+    assert!(!text.contains("testnet-soak") && !text.contains("name: soak-"), "{text}");
+    let testnet = job_in(SAMPLED, "testnet");
+    assert!(testnet.contains("    environment: testnet\n") && !testnet.contains("needs:"), "{testnet}");
+    assert!(testnet.contains("race monitor --leg --once "), "{testnet}");
+    assert!(!testnet.contains(": write") && !testnet.contains("head.sha"), "{testnet}");
+    for name in ["build", "\"null\""] {
+        let job = job_in(SAMPLED, name);
+        assert!(!job.contains(": write") && !job.contains("secrets"), "{job}");
+    }
+}
+
+/// What it keeps is believed, so nothing of a pull request may run there, and nothing but
+/// `race` may choose what is kept.
+#[test]
+fn what_samples_runs_on_the_default_branch_alone() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(SAMPLES)).unwrap();
+    let (_, events) = text.split_once("\non:\n").unwrap();
+    let events: Vec<&str> =
+        events.lines().take_while(|line| line.is_empty() || line.starts_with(' ')).collect();
+    let named: Vec<&str> = events.iter().copied().filter(|line| line.ends_with(':')).collect();
+    assert_eq!(named, ["  schedule:", "  workflow_dispatch:"]);
+    let job = job_in(SAMPLES, "samples");
+    assert!(job.contains("if: github.ref_name == github.event.repository.default_branch\n"), "{job}");
+    for of_others in
+        ["checkout@", "download-artifact", "github.event.pull_request", "head.", "inputs", "cache"]
+    {
+        assert!(!job.contains(of_others), "{of_others}: {job}");
+    }
+    for line in job.lines().filter(|line| line.trim_start().starts_with("run:")) {
+        assert!(line.contains("run: exec race samples "), "{line}");
+    }
+    let writes: Vec<&str> = job.lines().map(str::trim).filter(|line| line.contains(": write ")).collect();
+    assert!(matches!(writes[..], [line] if line.starts_with("statuses: write ")), "{job}");
+    assert_eq!(text.matches("\n  cancel-in-progress: false\n").count(), 1, "two at once would count twice");
+}
+
 /// On a merge group's commit lies what the pull request changes: nothing of it may run,
 /// and nobody is asked for a review.
 #[test]

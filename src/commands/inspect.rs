@@ -14,6 +14,7 @@ use crate::race::watch::{Observation, Step, Watch};
 use crate::race::{Outcome, Verdict};
 use crate::report::verdict::Decided;
 use crate::report::{Paint, inert};
+use crate::soak::Checkpoint;
 
 use super::announce::{Announcement, announce};
 use super::connect::failed;
@@ -146,6 +147,7 @@ impl Inspection<'_> {
         if !arguments.watch && self.may_still_change(verdict, now) {
             text.push_str("\nnot yet confirmed by a second reading\n");
         }
+        text.push_str(&self.sampled());
         text.push_str(&self.check_line(&run.head_sha).await);
         self.context
             .output
@@ -158,6 +160,22 @@ impl Inspection<'_> {
         let last = verdict.branches.iter().filter_map(|branch| branch.completed_at).max();
         let settled = last.and_then(|last| last.checked_add(self.policy.polling.review_lag).ok());
         !matches!(verdict.outcome(), Outcome::Won | Outcome::Undecided) && settled.is_none_or(|at| at > now)
+    }
+
+    /// What the samples of soaks have come to, where somebody has taken some.
+    fn sampled(&self) -> String {
+        let Observer::Race(race) = &self.observer else { return String::new() };
+        let color = self.context.output.style.color_out;
+        let lines = race.sampled().iter().map(|(branch, soak)| {
+            let Checkpoint { verdict, counted, target, updated_at, .. } = soak;
+            let at = updated_at.map_or(String::new(), |at| format!(", looked at {at:.0}"));
+            let title = Paint::Bold.on(color, &format!("soak of {}", inert(branch)));
+            format!(
+                "\n{title}  {}, {counted} of {target} sessions{at} (as the samples say)\n",
+                verdict.word()
+            )
+        });
+        lines.collect()
     }
 
     /// The state of the check on the commit. It is told beside the verdict; where it

@@ -22,7 +22,9 @@ mod observe;
 mod persist;
 mod policy;
 mod policy_source;
+mod proof;
 mod publish;
+mod samples;
 mod settle;
 mod showed;
 mod signals;
@@ -120,6 +122,7 @@ async fn dispatch(command: &Command, context: &Context) -> Result<Exit, Failure>
         Command::Inspect(arguments) => inspect::run(arguments, context).await,
         Command::Deploy(arguments) => deploy::run(arguments, context).await,
         Command::Monitor(arguments) => monitor::run(arguments, context).await,
+        Command::Samples(arguments) => samples::run(arguments, context).await,
         Command::Doctor(arguments) => doctor::run(arguments, context).await,
     }
 }

@@ -1,5 +1,6 @@
 //! One look at a run: what `wait`, `settle`, `inspect` and `choose` share.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -9,15 +10,19 @@ use serde::Deserialize;
 use crate::criteria::{self, Advised};
 use crate::exit::Exit;
 use crate::github::{ApiError, Client, Depth, Event, Reader, Reading, Toll};
-use crate::policy::{Policy, Selection};
-use crate::race::contender::environments_that_matter;
+use crate::policy::{Policy, Proof, Selection};
+use crate::race::contender::{environments_that_matter, read};
+use crate::race::sampled::{artifact_name, awaited};
 use crate::race::{
-    Advice, HeadCheck, Job, JobStatus, Outcome, Run, SoakProof, SoakVerdict, Verdict, decide, mirror,
+    Advice, HeadCheck, Job, JobStatus, Outcome, Run, Snapshot, SoakProof, SoakVerdict, Verdict, Warning,
+    decide, mirror,
 };
+use crate::soak::Checkpoint;
 
 use super::Failure;
 use super::advise::{Subject, advice_on};
 use super::beside::Beside;
+use super::proof::{Found, Proofs, proof_of};
 
 /// The time, that no change of this machine's clock can move.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +108,10 @@ pub(super) struct Race {
     reader: Reader,
     own_jobs: Vec<String>,
     soaks: Vec<SoakProof>,
+    /// What samples have kept of the soaks that are waited for.
+    proofs: Proofs,
+    /// The newest of them, by the branch.
+    sampled: BTreeMap<String, Checkpoint>,
     /// Where the run gets no secrets: the run that was dispatched in its stead.
     beside: Option<Box<Beside>>,
     /// The change, where the event names both of its sides.
@@ -129,12 +138,24 @@ impl Race {
             reader,
             own_jobs,
             soaks: Vec::new(),
+            proofs: Proofs::default(),
+            sampled: BTreeMap::new(),
             beside: None,
             change: None,
             advice: None,
             advised: None,
             curious: false,
         }
+    }
+
+    /// What the samples of the soaks have come to, by the branch.
+    pub(super) const fn sampled(&self) -> &BTreeMap<String, Checkpoint> {
+        &self.sampled
+    }
+
+    /// The client, and what samples have kept.
+    pub(super) const fn proofs(&mut self) -> (&mut Client, &mut Proofs) {
+        (self.reader.client(), &mut self.proofs)
     }
 
     /// A job of this name is ours as well: that it goes on keeps no branch from
@@ -191,16 +212,49 @@ impl Race {
         reading.snapshot.soaks.clone_from(&self.soaks);
         let advised = self.advise(policy, &reading.snapshot.run).await?;
         reading.snapshot.advice = self.advice.unwrap_or_default();
+        let expired = self.read_proofs(policy, &mut reading.snapshot).await?;
         let mut wanted = environments_that_matter(policy, &reading.snapshot);
         wanted.retain(|environment| !reading.snapshot.environments.contains_key(environment));
         if !wanted.is_empty() {
             self.reader.read_environments(&mut reading, &wanted).await?;
         }
         let Reading { snapshot, moved, toll } = reading;
-        let verdict = decide(policy, &snapshot);
+        let mut verdict = decide(policy, &snapshot);
+        verdict.warnings.extend(expired);
         let runs = |job: &Job| job.status == JobStatus::InProgress && job.attempt == snapshot.run.attempt;
         let running = snapshot.jobs.into_iter().filter(runs).map(|job| job.name).collect();
         Ok(Look { verdict, run: Some(snapshot.run), moved, toll, running, advised })
+    }
+
+    /// Adds to the snapshot what samples have kept of the soaks that are waited for, and
+    /// tells which of them have expired.
+    async fn read_proofs(
+        &mut self,
+        policy: &Policy,
+        snapshot: &mut Snapshot,
+    ) -> Result<Vec<Warning>, ApiError> {
+        let mut expired = Vec::new();
+        // Who names a checkpoint vouches for it.
+        if !self.soaks.is_empty() {
+            return Ok(expired);
+        }
+        for branch in policy.branches.iter().filter(|branch| branch.proof == Proof::Soak) {
+            let contender = read(policy, branch, snapshot);
+            let Some(attempt) = awaited(&contender, snapshot.run.id) else { continue };
+            let (client, proofs) = self.proofs();
+            match proofs.newest(client, attempt).await? {
+                Found::Nothing => {}
+                Found::Expired => expired.push(Warning::SampleExpired {
+                    branch: branch.name.clone(),
+                    artifact: artifact_name(attempt),
+                }),
+                Found::Sample(checkpoint) => {
+                    snapshot.soaks.extend(proof_of(&checkpoint));
+                    self.sampled.insert(branch.name.clone(), *checkpoint);
+                }
+            }
+        }
+        Ok(expired)
     }
 
     /// Asks the criteria, where somebody wants to know and nobody has asked yet.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::github::{Client, Notice};
-use crate::policy::Policy;
+use crate::policy::{Branch, Policy, Proof};
 use crate::race::{Conclusion, Job, Verdict};
 use crate::soak::Figures;
 
@@ -17,8 +17,9 @@ pub(super) async fn figures_of(
 ) -> BTreeMap<String, Figures> {
     let mut found = BTreeMap::new();
     for branch in &verdict.branches {
-        let spared = policy.branches.iter().any(|one| one.name == branch.name && one.spares_testnet);
-        if spared {
+        // What its job saw of a soak that outlives it is only how that began.
+        let is_watched = |one: &Branch| !one.spares_testnet && one.proof == Proof::Job;
+        if !policy.branches.iter().any(|one| one.name == branch.name && is_watched(one)) {
             continue;
         }
         let mut newest: Option<Figures> = None;

@@ -6,11 +6,41 @@ use http::StatusCode;
 use http::header::LOCATION;
 use http_body_util::BodyExt as _;
 use octocrab::Octocrab;
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::client::{Client, read, segment, text_of};
 use super::error::ApiError;
-use super::model;
+use super::model::{self, lenient};
+
+/// A list of artifacts, of a run or of the repository.
+#[derive(Debug, Deserialize)]
+pub(super) struct List {
+    pub(super) artifacts: Vec<Listed>,
+}
+
+/// An artifact, as in that list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Listed {
+    pub(super) id: u64,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) name: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) expired: bool,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) digest: String,
+    #[serde(default)]
+    pub(super) workflow_run: Option<KeptBy>,
+}
+
+/// The run that kept it, as far as the list names it.
+#[derive(Debug, Deserialize)]
+pub(super) struct KeptBy {
+    pub(super) id: Option<u64>,
+    pub(super) repository_id: Option<u64>,
+    pub(super) head_repository_id: Option<u64>,
+    pub(super) head_branch: Option<String>,
+}
 
 /// An artifact of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +62,8 @@ impl Client {
     /// When GitHub cannot be read.
     pub async fn artifact(&mut self, run_id: u64, name: &str) -> Result<Option<Artifact>, ApiError> {
         let path = format!("actions/runs/{run_id}/artifacts?name={}&per_page=100", segment(name));
-        let found: model::Artifacts = read(&path, &self.ask(&path, true).await?.body)?;
-        let usable = |artifact: &model::Artifact| artifact.name == name && !artifact.expired;
+        let found: List = read(&path, &self.ask(&path, true).await?.body)?;
+        let usable = |artifact: &Listed| artifact.name == name && !artifact.expired;
         let newest = found.artifacts.into_iter().filter(usable).max_by_key(|artifact| artifact.id);
         let told = |digest: String| (!digest.is_empty()).then_some(digest);
         Ok(newest.map(|found| Artifact { id: found.id, name: found.name, digest: told(found.digest) }))

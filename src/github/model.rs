@@ -112,24 +112,6 @@ pub(super) struct Jobs {
     pub(super) jobs: Vec<Job>,
 }
 
-/// `GET .../actions/runs/{run_id}/artifacts`.
-#[derive(Debug, Deserialize)]
-pub(super) struct Artifacts {
-    pub(super) artifacts: Vec<Artifact>,
-}
-
-/// An artifact, as in that list.
-#[derive(Debug, Deserialize)]
-pub(super) struct Artifact {
-    pub(super) id: u64,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) name: String,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) expired: bool,
-    #[serde(default, deserialize_with = "lenient")]
-    pub(super) digest: String,
-}
-
 #[derive(Debug, Deserialize)]
 pub(super) struct Job {
     id: u64,

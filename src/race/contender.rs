@@ -245,6 +245,8 @@ pub fn read(policy: &Policy, branch: &Branch, snapshot: &Snapshot) -> Contender 
         state = match soak_of(snapshot, &jobs) {
             Some(SoakVerdict::Passed) => State::Succeeded,
             Some(SoakVerdict::Failed) => State::Failed,
+            // Nobody wants to know any more what its soak comes to.
+            _ if snapshot.run.cancelled => State::Cancelled,
             Some(SoakVerdict::Open) | None => State::Running,
         };
         awaits_soak = state == State::Running;

@@ -24,6 +24,7 @@ pub mod judge;
 mod mirror;
 mod names;
 mod reason;
+pub mod sampled;
 pub mod settle;
 mod snapshot;
 mod verdict;

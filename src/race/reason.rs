@@ -204,6 +204,10 @@ impl Reason {
                 "let a person approve `{environment}`: re-run all jobs; if an administrator bypassed the review, \
                  forbid that in the environment's settings"
             )),
+            Self::BranchFailed { branch, job: None, state: State::Failed, .. } => Some(format!(
+                "its soak failed, after its jobs had ended: see the samples' log; push a fix, or re-run all jobs and \
+                 choose `{branch}` again"
+            )),
             Self::BranchFailed { branch, .. } => {
                 Some(format!("look at the log of `{branch}`; push a fix, or re-run all jobs and choose again"))
             }

@@ -17,6 +17,8 @@ pub enum Warning {
     Excluded { branch: String },
     /// Only these branches can win, because a testnet cannot be reached from here.
     WithoutSecrets { why: WithoutSecrets, left: Vec<String>, pull_request: Option<u64>, head_sha: String },
+    /// What the samples of its soak have come to is not there any more.
+    SampleExpired { branch: String, artifact: String },
     /// A dispatched run would not be seen from here.
     DispatchedUnseen { permission: &'static str },
 }
@@ -53,6 +55,10 @@ impl fmt::Display for Warning {
                     None => write!(f, "the pull request's number and sha={head_sha}"),
                 }
             }
+            Self::SampleExpired { branch, artifact } => write!(
+                f,
+                "the newest sample of the soak of {branch}, the artifact {artifact}, has expired: the next one begins anew"
+            ),
             Self::DispatchedUnseen { permission } => write!(
                 f,
                 "a run that is dispatched for this commit would not be seen: the job's token lacks `{permission}`"

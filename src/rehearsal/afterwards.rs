@@ -90,7 +90,7 @@ impl Afterwards<'_> {
         let head = head.unwrap_or_default();
         let state = match self.scenario.mode {
             Mode::Poll => runner.ending_of(CHECK).map(Conclusion::as_str).map(str::to_owned),
-            Mode::Relay => self.stage.github.read(|world| {
+            Mode::Relay | Mode::Sampled => self.stage.github.read(|world| {
                 let latest = world.latest_statuses(&head);
                 latest.into_iter().find(|status| status.context == CHECK).map(|status| status.state.clone())
             }),

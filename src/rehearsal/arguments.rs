@@ -81,6 +81,8 @@ pub enum Mode {
     Poll,
     /// Jobs that live for seconds write a commit status.
     Relay,
+    /// The same, and the soak is looked at once in a while.
+    Sampled,
 }
 
 /// Who chooses among the branches.

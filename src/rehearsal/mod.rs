@@ -16,6 +16,7 @@ mod page;
 mod play;
 mod relay;
 mod reviewer;
+mod samples;
 pub mod scenario;
 mod show;
 pub mod ssh_host;
@@ -88,6 +89,8 @@ fn read_workflow(path: Option<&Path>, scenario: &Scenario) -> Result<Workflow, c
         None => match (scenario.mode, scenario.selection) {
             (Mode::Relay, Selection::Auto) => by_criteria(&workflow::relay()),
             (Mode::Poll, Selection::Auto) => by_criteria(POLL),
+            (Mode::Sampled, Selection::Auto) => by_criteria(workflow::SAMPLED),
+            (Mode::Sampled, _) => workflow::SAMPLED.to_owned(),
             (Mode::Relay, _) => workflow::relay(),
             (Mode::Poll, _) => SHIPPED.to_owned(),
         },

@@ -15,12 +15,13 @@ use super::deployment::{self, DeploymentLog};
 use super::desk;
 use super::github::{self, Trouble};
 use super::page::ToldEnding;
+use super::samples::{Samples, step_of};
 use super::scenario::Scenario;
 use super::show::Show;
 use super::stage::{CHECK, REVIEWER, Stage};
 use super::staged::Staged;
 use super::testnet::{FAULTY_ON, UNDO_AFTER};
-use super::workflow::{Ended, Runner, Workflow};
+use super::workflow::{Runner, Workflow};
 use super::world::ReviewState;
 use super::{afterwards, relay};
 use crate::commands::{Signal, Signals};
@@ -69,8 +70,8 @@ pub(super) async fn play(
         Err(_) => Ok(()),
     };
     play.runner.stop(&KEPT).await;
-    if let Some(dispatched) = &mut play.dispatched {
-        dispatched.stop(&KEPT).await;
+    for runner in play.dispatched.iter_mut().chain(play.samples.runner()) {
+        runner.stop(&KEPT).await;
     }
     // Each job that settled has a verdict of its own. This is the last word.
     let last = match &ending {
@@ -114,6 +115,8 @@ struct Play<'a> {
     runner: Runner<'a>,
     /// Of the run that is dispatched for a fork.
     dispatched: Option<Runner<'a>>,
+    /// Of the default branch's own, which look at the soak.
+    samples: Samples<'a>,
     reviews: JoinSet<io::Result<()>>,
     reviewed: bool,
     gone_wrong: bool,
@@ -138,6 +141,7 @@ impl<'a> Play<'a> {
             show: Show::new(output, scenario.sessions),
             runner: Runner::new(workflow, stage, own)?,
             dispatched: None,
+            samples: Samples::new(scenario, stage)?,
             reviews: JoinSet::new(),
             reviewed: false,
             gone_wrong: false,
@@ -157,6 +161,8 @@ impl<'a> Play<'a> {
             if let Some(dispatched) = &mut self.dispatched {
                 dispatched.advance()?;
             }
+            let reviewed = self.dispatched.as_ref().unwrap_or(&self.runner);
+            self.samples.advance(self.scenario, reviewed, &self.show).await?;
             // With the check's job the rehearsal ends; what was dispatched may finish.
             if let Some(status) = decided
                 && !self.dispatched.as_ref().is_some_and(Runner::is_busy)
@@ -165,7 +171,9 @@ impl<'a> Play<'a> {
             }
             self.review_what_waits();
             let reviewed = self.reviewed && self.reviews.is_empty();
-            if relay::is_over(self.scenario, self.stage, self.reviewed_runner(), reviewed) {
+            if relay::is_over(self.scenario, self.stage, self.reviewed_runner(), reviewed)
+                && self.samples.is_idle()
+            {
                 return Ok(Ending::Over);
             }
             self.go_wrong();
@@ -176,7 +184,11 @@ impl<'a> Play<'a> {
                         decided = Some(job.status);
                     }
                 }
-                ended = step_of(&mut self.dispatched) => {
+                ended = self.samples.next() => {
+                    let runner = self.samples.runner().zip(ended);
+                    runner.map(|(runner, ended)| runner.step_ended(&ended)).transpose()?;
+                }
+                ended = step_of(self.dispatched.as_mut()) => {
                     if let Some(dispatched) = &mut self.dispatched {
                         dispatched.step_ended(&ended)?;
                     }
@@ -400,14 +412,6 @@ impl<'a> Play<'a> {
         let inspect = String::from_utf8_lossy(&inspect).into_owned();
         self.stage.github.tell_page(|told| told.ending = Some(ToldEnding { green, verdict, inspect }));
         self.stage.github.page_is_finished(limit).await;
-    }
-}
-
-/// The next step of that run that ends; waits for ever where there is no run.
-async fn step_of(runner: &mut Option<Runner<'_>>) -> Ended {
-    match runner {
-        Some(runner) => runner.next().await,
-        None => std::future::pending().await,
     }
 }
 

@@ -2,6 +2,7 @@
 //! what the check came to.
 
 use super::arguments::{Fault, Mode, Selection};
+use super::samples::soaks;
 use super::scenario::Scenario;
 use super::stage::{CHECK, Stage};
 use super::workflow::Runner;
@@ -27,7 +28,10 @@ pub(super) fn status(stage: &Stage) -> Option<String> {
 /// Whether nothing of the run will move by itself any more, and nobody will review.
 /// Where a person reviews on the page, that is once the check is decided.
 pub(super) fn is_over(scenario: &Scenario, stage: &Stage, runner: &Runner<'_>, reviewed: bool) -> bool {
-    if scenario.mode != Mode::Relay || runner.is_busy() || runner.ending_of(OPEN).is_none() {
+    if scenario.mode == Mode::Poll || runner.is_busy() || runner.ending_of(OPEN).is_none() {
+        return false;
+    }
+    if scenario.mode == Mode::Sampled && soaks(stage, runner) {
         return false;
     }
     if scenario.by_hand { status(stage).is_some_and(|state| state != "pending") } else { reviewed }
@@ -40,7 +44,7 @@ pub(super) fn is_begun(scenario: &Scenario, stage: &Stage, runner: &Runner<'_>) 
     }
     match scenario.mode {
         Mode::Poll => stage.github.was_asked(&format!("/runs/{}/jobs", runner.staged().id)),
-        Mode::Relay => runner.ending_of(OPEN).is_some(),
+        Mode::Relay | Mode::Sampled => runner.ending_of(OPEN).is_some(),
     }
 }
 

@@ -146,7 +146,7 @@ impl Stage {
                 world.protect(contender.name(), &[REVIEWER, "bob"], now);
             }
         }
-        if scenario.mode == Mode::Relay {
+        if scenario.mode != Mode::Poll {
             // What runs after the approval must not be asked to be approved again.
             world.protect(SOAK_ENVIRONMENT, &[], now);
         }
@@ -207,6 +207,7 @@ impl Stage {
 fn race_policy(scenario: &Scenario) -> String {
     let deadline = duration::format(scenario.deadline);
     let job = if scenario.mode == Mode::Relay { "soaked" } else { "testnet" };
+    let proof = if scenario.mode == Mode::Sampled { "soak" } else { "job" };
     let selection = scenario.selection.word();
     let carry = if scenario.push.is_some() { "not-needed" } else { "never" };
     let after_win = if scenario.cancel_after_win { "cancel-run" } else { "leave" };
@@ -219,6 +220,7 @@ after_win = "{after_win}"
 [[branch]]
 name = "testnet"
 job = "{job}"
+proof = "{proof}"
 
 [[branch]]
 name = "null"

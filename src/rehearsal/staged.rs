@@ -12,6 +12,7 @@ use super::reviewer::Person;
 use super::stage::{REVIEWER, Stage};
 use super::workflow::Workflow;
 use super::world::Run;
+use crate::race::sampled::WORKFLOW;
 
 /// A run on the stage.
 #[derive(Clone, Debug)]
@@ -112,6 +113,21 @@ impl Staged {
         let place = stage.path("dispatched");
         fs::create_dir_all(&place)?;
         let staged = Self { id, event: "workflow_dispatch", prefix: "dispatched ", trusted: true, place };
+        staged.write_event(&event)?;
+        Ok(staged)
+    }
+
+    /// A scheduled run of the default branch, which looks at soaks.
+    ///
+    /// # Errors
+    ///
+    /// When the stand-in refuses, or a file cannot be written.
+    pub(super) async fn sampling(stage: &Stage, number: u32) -> io::Result<Self> {
+        let event = json!({"schedule": "17 * * * *", "repository": stage.reviewer().get("").await?});
+        let id = stage.github.change(|world, now| world.start_scheduled_run(WORKFLOW, now));
+        let place = stage.path(&format!("samples-{number}"));
+        fs::create_dir_all(&place)?;
+        let staged = Self { id, event: "schedule", prefix: "samples: ", trusted: true, place };
         staged.write_event(&event)?;
         Ok(staged)
     }

@@ -79,7 +79,7 @@ fn of_a_job(job: &str, line: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::setup::Mode;
-    use crate::setup::workflow::{POLL, with_legs};
+    use crate::setup::workflow::{POLL, SAMPLED, with_legs};
 
     fn job<'t>(text: &'t str, name: &str) -> &'t str {
         let (_, after) = text.split_once(&format!("\n  {name}:\n")).unwrap();
@@ -89,7 +89,11 @@ mod tests {
     #[test]
     fn only_the_gate_that_the_criteria_ask_for_runs() {
         for mode in Mode::ALL {
-            let plain = if mode == Mode::Poll { POLL.to_owned() } else { with_legs(3) };
+            let plain = match mode {
+                Mode::Poll => POLL.to_owned(),
+                Mode::Relay => with_legs(3),
+                Mode::Sampled => SAMPLED.to_owned(),
+            };
             let text = by_criteria(&plain);
             for (from, to) in TOLD {
                 assert!(!text.contains(from) && text.contains(to), "{mode:?}: {to}");

@@ -36,6 +36,8 @@ pub enum Code {
     GateMissing,
     /// The gate's job names another environment, or none.
     GateUnguarded,
+    /// Nobody looks at a soak that is the proof.
+    SamplesMissing,
     /// An environment that is not there.
     EnvironmentMissing,
     /// A gate's environment without reviewers.
@@ -100,12 +102,13 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order in which findings are told.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::PoliciesMissing,
         Self::HostKeysUnpinned,
         Self::WorkflowInvalid,
         Self::GateMissing,
         Self::GateUnguarded,
+        Self::SamplesMissing,
         Self::EnvironmentMissing,
         Self::ReviewersMissing,
         Self::ReviewWaived,

@@ -4,10 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Mode;
-use super::mode::{RunsOn, Soak};
+use super::mode::{EVERY, RunsOn, Soak};
 
 /// The jobs of seconds that stand around a soak: GitHub bills a whole minute for each.
 const SHORT: u64 = 7;
+
+/// Minutes that GitHub bills for one look at a soak: most take less than one.
+const A_LOOK: u64 = 1;
 
 /// Minutes of runners for one verdict, the build left out: it is the same in every mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,12 @@ impl Cost {
             Mode::Relay => {
                 let legs = u64::from(soak.legs(runs_on));
                 Self { minutes: whole.saturating_add(legs).saturating_add(SHORT), hour_of_review: 0 }
+            }
+            Mode::Sampled => {
+                let looks = soak.whole().as_secs().div_ceil(EVERY.as_secs());
+                let deployment = minutes(soak.deployment);
+                let looked = looks.saturating_mul(A_LOOK);
+                Self { minutes: deployment.saturating_add(looked).saturating_add(SHORT), hour_of_review: 0 }
             }
         }
     }

@@ -6,8 +6,8 @@ use crate::policy::{Selection, duration};
 
 use super::answers::{Answers, Target};
 use super::by_criteria::by_criteria;
-use super::mode::told;
-use super::workflow::{self, filled_in, template};
+use super::mode::{EVERY, told};
+use super::workflow::{self, filled_in, samples, template};
 use super::{Mode, RunsOn};
 
 /// The shipped policies, which are written with the answers in their places.
@@ -42,13 +42,18 @@ pub fn files(answers: &Answers) -> Vec<File> {
         let text = stamped(&text.replacen("#:schema schema/", &schemas, 1));
         File { path, text, executable }
     };
-    vec![
+    let samples = (answers.mode == Mode::Sampled).then(|| {
+        file(workflow::SAMPLES_PATH, named(samples(answers.runs_on, &answers.release), answers), false)
+    });
+    let mut files = vec![
         file(workflow::PATH, workflow_text(answers), false),
         file("policies/race.toml", race(answers), false),
         file("policies/testnet.toml", testnet(answers), false),
         file("policies/criteria.toml", CRITERIA.to_owned(), false),
         file(".ci/build", build(answers), true),
-    ]
+    ];
+    files.extend(samples);
+    files
 }
 
 /// The lines of CODEOWNERS that keep a pull request from deciding about itself.
@@ -78,11 +83,15 @@ pub(super) fn digest(text: &str) -> String {
 
 fn workflow_text(answers: &Answers) -> String {
     let legs = answers.soak().legs(answers.runs_on);
-    let names = &answers.environments;
     // By criteria before the release is filled in, which the job that asks them has, too.
     let text = template(answers.mode, legs);
     let text = if answers.selection == Selection::Auto { by_criteria(&text) } else { text };
-    let text = filled_in(text, answers.runs_on, &answers.release);
+    named(filled_in(text, answers.mode, answers.runs_on, &answers.release), answers)
+}
+
+/// The workflow with the names of the environments.
+fn named(text: String, answers: &Answers) -> String {
+    let names = &answers.environments;
     [("testnet", &names.testnet), ("\"null\"", &names.null), ("testnet-soak", &names.soak)]
         .into_iter()
         .filter(|(shipped, name)| *shipped.trim_matches('"') != name.to_string())
@@ -107,7 +116,7 @@ const fn selection(selection: Selection) -> &'static str {
 
 fn race(answers: &Answers) -> String {
     let job = match answers.mode {
-        Mode::Poll => "testnet",
+        Mode::Poll | Mode::Sampled => "testnet",
         Mode::Relay => "soaked",
     };
     let names = &answers.environments;
@@ -117,6 +126,11 @@ fn race(answers: &Answers) -> String {
         .replace("environment = \"testnet\"", &format!("environment = \"{}\"", names.testnet))
         .replace("environment = \"null\"", &format!("environment = \"{}\"", names.null));
     match (answers.mode, answers.runs_on) {
+        (Mode::Sampled, _) => text.replacen(
+            "\n\n[[branch]]\nname = \"null\"",
+            "\nproof = \"soak\"                   # its success only means that the soak goes on\n\n[[branch]]\nname = \"null\"",
+            1,
+        ),
         (Mode::Poll, RunsOn::SelfHosted) => {
             let deadline = duration::format(answers.runs_on.check());
             text.replace(
@@ -144,12 +158,16 @@ fn testnet(answers: &Answers) -> String {
     if answers.mode == Mode::Relay {
         let leg = duration::format(answers.runs_on.leg());
         put("# max_runtime = \"5h\" ", &format!("max_runtime = \"{leg}\""));
-        // The key of the later legs can only forward, so nobody renews the lease.
+    }
+    if answers.mode != Mode::Poll {
+        // The key of the later legs and of the samples can only forward, so nobody renews
+        // the lease.
         let hours = answers.soak().whole().as_secs().div_ceil(3600);
         put(
             "lease = \"1h\"                          # expires so long after it was last renewed",
             &format!(
-                "lease = \"{hours}h\"                         # as long as the soak: its later legs cannot renew it"
+                "lease = \"{hours}h\"                         # as long as the soak: {} cannot renew it",
+                if answers.mode == Mode::Relay { "its later legs" } else { "who samples it" }
             ),
         );
     }
@@ -217,5 +235,6 @@ pub fn room_told(mode: Mode, room: super::mode::Room) -> String {
         (Mode::Poll, _) => format!("{review} remain for the review, from the push on"),
         (Mode::Relay, 1) => format!("one leg; the review may take {review}"),
         (Mode::Relay, legs) => format!("{legs} legs; the review may take {review}"),
+        (Mode::Sampled, _) => format!("a look once in {}; the review may take {review}", told(EVERY)),
     }
 }

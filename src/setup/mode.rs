@@ -39,6 +39,16 @@ const LEAST_REVIEW: Duration = Duration::from_mins(30);
 const GOOD_REVIEW: Duration = Duration::from_hours(2);
 /// So many legs are written. Each is a runner that does nothing else for hours.
 pub const MOST_LEGS: u32 = 50;
+/// With more legs than this, looking once in a while is the better way: so many take
+/// two days and a half of a runner.
+const GOOD_LEGS: u32 = 12;
+/// How often a soak is looked at, where it is sampled.
+pub const EVERY: Duration = Duration::from_hours(1);
+/// A soak that is looked at less often than this is over before anybody has seen it fail.
+const LEAST_LOOKS: u32 = 6;
+/// The longest soak that is sampled: GitHub keeps the artifacts of a run for 90 days,
+/// and a pull request does not stay as it is for longer.
+const LONGEST: Duration = Duration::from_hours(90 * 24);
 
 /// A duration for people: of whole seconds, and never in months.
 #[must_use]
@@ -59,11 +69,13 @@ pub enum Mode {
     Poll,
     /// Jobs that live for seconds write a commit status; the soak goes from leg to leg.
     Relay,
+    /// The same, but that nobody watches the soak: it is looked at once in a while.
+    Sampled,
 }
 
 impl Mode {
     /// Every mode, the simplest first.
-    pub const ALL: [Self; 2] = [Self::Poll, Self::Relay];
+    pub const ALL: [Self; 3] = [Self::Poll, Self::Relay, Self::Sampled];
 
     /// The word for it on the command line.
     #[must_use]
@@ -71,6 +83,7 @@ impl Mode {
         match self {
             Self::Poll => "poll",
             Self::Relay => "relay",
+            Self::Sampled => "sampled",
         }
     }
 }
@@ -198,6 +211,16 @@ pub enum TooLong {
         /// What the run is to do.
         whole: Duration,
     },
+    /// It is over before it was looked at a few times.
+    Looks {
+        /// What is to be looked at.
+        whole: Duration,
+    },
+    /// Nobody keeps anything for so long.
+    Kept {
+        /// What is to be looked at.
+        whole: Duration,
+    },
 }
 
 impl fmt::Display for TooLong {
@@ -217,6 +240,15 @@ impl fmt::Display for TooLong {
             ),
             Self::Run { whole } => {
                 write!(f, "GitHub ends a run after {}, and this takes {}", told(RUN), told(*whole))
+            }
+            Self::Looks { whole } => write!(
+                f,
+                "it looks once in {}, and a soak of {} would be over after a few looks",
+                told(EVERY),
+                told(*whole)
+            ),
+            Self::Kept { whole } => {
+                write!(f, "GitHub keeps what was seen for {}, and this takes {}", told(LONGEST), told(*whole))
             }
         }
     }
@@ -250,15 +282,20 @@ pub fn fit(mode: Mode, soak: &Soak, runs_on: RunsOn) -> Result<Room, TooLong> {
                 Ok(Room { review, legs })
             }
         }
+        // The soak needs no run: what remains of it may end meanwhile.
+        Mode::Sampled if soak.least() < EVERY.saturating_mul(LEAST_LOOKS) => Err(TooLong::Looks { whole }),
+        Mode::Sampled if whole > LONGEST => Err(TooLong::Kept { whole }),
+        Mode::Sampled => Ok(Room { review: REVIEW, legs: 1 }),
     }
 }
 
-/// The mode to take: the simplest that fits and leaves time for a review.
+/// The mode to take: the simplest that fits, leaves time for a review, and does not have
+/// runners watch for days.
 #[must_use]
 pub fn advised(soak: &Soak, runs_on: RunsOn) -> Option<Mode> {
     let room = |mode| fit(mode, soak, runs_on).ok().map(|room| (mode, room));
     let fitting = || Mode::ALL.into_iter().filter_map(room);
-    let good = fitting().find(|(_, room)| room.review >= GOOD_REVIEW);
+    let good = fitting().find(|(_, room)| room.review >= GOOD_REVIEW && room.legs <= GOOD_LEGS);
     good.or_else(|| fitting().next()).map(|(mode, _)| mode)
 }
 
@@ -282,9 +319,10 @@ mod tests {
             (MINUTE, 300, Hosted, false, Some(2), Some(Mode::Relay)),
             (MINUTE, 500, Hosted, false, Some(3), Some(Mode::Relay)),
             (MINUTE, 500, SelfHosted, true, Some(1), Some(Mode::Poll)),
-            (hour, 200, Hosted, false, Some(45), Some(Mode::Relay)),
-            (hour, 500, Hosted, false, None, None),
-            (hour, 500, SelfHosted, false, Some(26), Some(Mode::Relay)),
+            (hour, 48, Hosted, false, Some(11), Some(Mode::Relay)),
+            (hour, 200, Hosted, false, Some(45), Some(Mode::Sampled)),
+            (hour, 500, Hosted, false, None, Some(Mode::Sampled)),
+            (hour, 500, SelfHosted, false, Some(26), Some(Mode::Sampled)),
             (6 * hour, 500, SelfHosted, false, None, None),
             (Duration::MAX, u32::MAX, SelfHosted, false, None, None),
         ] {
@@ -324,10 +362,18 @@ mod tests {
             (Mode::Poll, "the job that waits ends after 5h40m, and 22d23h are to be waited for"),
             (Mode::Relay, "it would take 111 legs of 5h"),
         ] {
+            assert!(fit(Mode::Sampled, &long, RunsOn::Hosted).is_ok());
             let why = fit(mode, &long, RunsOn::Hosted).unwrap_err().to_string();
             assert!(why.contains(told), "{why}");
         }
         let why = fit(Mode::Relay, &soak(360 * MINUTE, 500), RunsOn::Hosted).unwrap_err().to_string();
         assert!(why.starts_with("GitHub ends a run after 35d, and this takes 137d"), "{why}");
+        for (soak, told) in [
+            (soak(MINUTE, 300), "it looks once in 1h, and a soak of 6h30m would be over after a few looks"),
+            (soak(360 * MINUTE, 500), "GitHub keeps what was seen for 90d, and this takes 137d"),
+        ] {
+            let why = fit(Mode::Sampled, &soak, RunsOn::Hosted).unwrap_err().to_string();
+            assert!(why.starts_with(told), "{why}");
+        }
     }
 }

@@ -45,6 +45,13 @@ impl Code {
                 "name the branch's environment in the job",
                 false,
             ),
+            Self::SamplesMissing => (
+                "samples-missing",
+                Red,
+                "nobody looks at the soak, so the branch stays undecided for ever",
+                "run `race init --mode sampled` and merge the workflow that it writes; only one of that path is believed",
+                false,
+            ),
             Self::EnvironmentMissing => (
                 "environment-missing",
                 Red,

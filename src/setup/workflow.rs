@@ -9,8 +9,21 @@ pub const POLL: &str = include_str!("workflows/poll.yml");
 /// The workflow of the mode `relay`, with one leg of the soak after the first.
 pub const RELAY: &str = include_str!("workflows/relay.yml");
 
+/// The workflow of the mode `sampled`.
+pub const SAMPLED: &str = include_str!("workflows/sampled.yml");
+
+/// The workflow that looks at the soaks of the mode `sampled`.
+pub const SAMPLES: &str = include_str!("workflows/samples.yml");
+
 /// Where a workflow stands in a repository.
 pub const PATH: &str = ".github/workflows/testnet-deployer.yml";
+
+/// Where the one stands that looks at soaks.
+pub const SAMPLES_PATH: &str = crate::race::sampled::WORKFLOW;
+
+/// In the mode `sampled` no job takes long; those behind an environment of the testnet
+/// must reach it.
+const AT_TESTNET: [&str; 2] = ["    environment: testnet\n", "    environment: testnet-soak\n"];
 
 /// How the files name the release that they install, before one is filled in.
 const RELEASE: &str = "0000000000000000000000000000000000000000 # v0.1.0";
@@ -61,7 +74,7 @@ impl Release {
 /// so many legs altogether (at least two: one that is not needed costs nothing).
 #[must_use]
 pub fn workflow(mode: Mode, legs: u32, runs_on: RunsOn, release: &Release) -> String {
-    filled_in(template(mode, legs), runs_on, release)
+    filled_in(template(mode, legs), mode, runs_on, release)
 }
 
 /// The workflow of a mode, before anything is filled in.
@@ -70,15 +83,28 @@ pub fn template(mode: Mode, legs: u32) -> String {
     match mode {
         Mode::Poll => POLL.to_owned(),
         Mode::Relay => with_legs(legs),
+        Mode::Sampled => SAMPLED.to_owned(),
     }
 }
 
-/// The same with that release, on those runners.
+/// The workflow that looks at soaks, beside that of the mode `sampled`.
 #[must_use]
-pub fn filled_in(text: String, runs_on: RunsOn, release: &Release) -> String {
-    let text = match runs_on {
-        RunsOn::Hosted => text,
-        RunsOn::SelfHosted => text.replace(LONG_JOB, LONG_JOB_SELF_HOSTED),
+pub fn samples(runs_on: RunsOn, release: &Release) -> String {
+    filled_in(SAMPLES.to_owned(), Mode::Sampled, runs_on, release)
+}
+
+/// A workflow of that mode with that release, on those runners.
+#[must_use]
+pub fn filled_in(text: String, mode: Mode, runs_on: RunsOn, release: &Release) -> String {
+    let text = match (runs_on, mode) {
+        (RunsOn::Hosted, _) => text,
+        (RunsOn::SelfHosted, Mode::Poll | Mode::Relay) => text.replace(LONG_JOB, LONG_JOB_SELF_HOSTED),
+        (RunsOn::SelfHosted, Mode::Sampled) => AT_TESTNET.into_iter().fold(text, |text, environment| {
+            text.replace(
+                &format!("{environment}    runs-on: ubuntu-24.04\n"),
+                &format!("{environment}    runs-on: self-hosted\n"),
+            )
+        }),
     };
     text.replace(RELEASE, &format!("{} # {}", release.commit, release.version))
 }
@@ -175,11 +201,19 @@ mod tests {
             let pinned = format!("setup-race@{} # v1.2.3\n", "ab".repeat(20));
             assert_eq!(text.matches("- name: Install race\n").count(), text.matches(&pinned).count());
             assert!(!text.contains("uses: ./") && !text.contains("00000000"), "{mode:?}");
-            let long = if mode == Mode::Poll { 2 } else { 4 };
-            assert_eq!(text.matches("runs-on: self-hosted\n").count(), long, "{mode:?}");
+            let (there, long) = match mode {
+                Mode::Poll => (2, 2),
+                Mode::Relay => (4, 4),
+                Mode::Sampled => (1, 0),
+            };
+            assert_eq!(text.matches("runs-on: self-hosted\n").count(), there, "{mode:?}");
             let hosted = workflow(mode, 4, RunsOn::Hosted, &release());
             assert_eq!(hosted.matches(LONG_JOB).count(), long);
         }
+        let text = samples(RunsOn::SelfHosted, &release());
+        assert_eq!(text.matches("runs-on: self-hosted\n").count(), 1);
+        assert_eq!(text.matches("runs-on: ").count(), 1);
+        assert!(!text.contains("uses: ./") && !text.contains("00000000"), "{text}");
     }
 
     #[test]

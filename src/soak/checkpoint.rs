@@ -22,6 +22,9 @@ pub struct Run {
     pub attempt: Option<u32>,
     /// The commit that is soaked.
     pub head_sha: Option<String>,
+    /// The commit whose policy it is held to, where that is not what lies beside us.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 /// A node as `soak.json` has it.

@@ -149,6 +149,15 @@ impl State {
         }
     }
 
+    /// The deployment ended so long ago, whether or not anybody watched since: the time
+    /// until a quorum must be ready runs from there. After the baseline it means nothing.
+    pub fn deployed(&mut self, terms: &Terms, ago: Duration) {
+        if self.baseline.is_none() {
+            let more = ago.saturating_sub(self.clocks.age.quiet);
+            self.clocks.age.run(more, terms.monitor.ready_within, self.pulse.now());
+        }
+    }
+
     /// Takes in one event. After a verdict nothing changes any more.
     pub fn fold(&mut self, terms: &Terms, event: Event) -> Step {
         if self.ended.is_some() {

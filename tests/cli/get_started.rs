@@ -37,8 +37,9 @@ fn by_hand(scene: &Scene, call: &str, calls: usize) {
         );
     }
     if call == "doctor" && calls == 2 {
-        let files = [".github/workflows/testnet-deployer.yml", "policies/race.toml", "policies/testnet.toml"];
-        let texts = files.map(|file| (file, scene.read(file)));
+        let policies = ["policies/race.toml", "policies/testnet.toml", "policies/criteria.toml"];
+        let files = [".github/workflows/testnet-deployer.yml"].into_iter().chain(policies);
+        let texts: Vec<_> = files.map(|file| (file, scene.read(file))).collect();
         scene.github.change(|world, _| {
             texts.iter().for_each(|(file, text)| put(world, file, text));
             put(world, ".github/CODEOWNERS", "/.github/ @alice\n/policies/ @alice\n/.ci/ @alice\n");

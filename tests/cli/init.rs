@@ -10,6 +10,7 @@ use testnet_deployer::rehearsal::workflow::Workflow;
 const WORKFLOW: &str = ".github/workflows/testnet-deployer.yml";
 const OURS: [&str; 5] =
     [WORKFLOW, "policies/race.toml", "policies/testnet.toml", "policies/criteria.toml", ".ci/build"];
+const SAMPLES: &str = ".github/workflows/testnet-deployer-samples.yml";
 const RELEASE: &str = "1234567890123456789012345678901234567890";
 
 struct Ran {
@@ -170,9 +171,9 @@ fn a_monorepo_gets_its_node_and_keeps_its_owners() {
     let owners = read(root, ".github/CODEOWNERS");
     let ran = init(root, "--session-length 60s --reviewer alice --reviewer org/core --yes");
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stdout.contains("* relay  fits: 3 legs; the review may take 30d"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("* relay    fits: 3 legs; the review may take 30d"), "{}", ran.stdout);
     assert!(
-        ran.stdout.contains("  poll   does not fit: the job that waits ends after 5h40m"),
+        ran.stdout.contains("  poll     does not fit: the job that waits ends after 5h40m"),
         "{}",
         ran.stdout
     );
@@ -198,7 +199,7 @@ fn a_node_with_pallets_keeps_its_build_and_hears_of_a_second_check() {
     node_and_pallets(root);
     let ran = init(root, "--session-length 6s --target-sessions 100 --yes");
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stdout.contains("* poll   fits: 4h29m remain for the review"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("* poll     fits: 4h29m remain for the review"), "{}", ran.stdout);
     assert_sound(root);
     assert_eq!(read(root, ".ci/build"), "#!/bin/sh\nmake node\n");
     assert!(
@@ -285,6 +286,36 @@ fn in_a_single_crate_edits_are_kept_when_it_is_run_again() {
     assert_eq!((&json["mode"], &json["files"][2]["is"]), (&"relay".into(), &"kept".into()), "{json}");
 }
 
+/// A soak of weeks gets two workflows, and both are kept or replaced like any other file.
+#[test]
+fn a_soak_of_weeks_is_sampled() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    single_crate(root);
+    let flags = "--session-length 1h --environment testnet-soak=looks --yes";
+    let ran = init(root, flags);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let told = "* sampled  fits: a look once in 1h; the review may take 30d";
+    assert!(ran.stdout.contains(told), "{}", ran.stdout);
+    assert!(ran.stdout.contains(&format!("{SAMPLES}: new\n")), "{}", ran.stdout);
+    assert!(ran.stdout.contains("in looks one of a key that can only forward"), "{}", ran.stdout);
+    assert_sound(root);
+    Workflow::parse(&read(root, SAMPLES)).unwrap();
+    assert!(read(root, SAMPLES).contains("    environment: \"looks\"\n"));
+    assert!(read(root, SAMPLES).contains(&format!("setup-race@{RELEASE} # v")));
+    let race = read(root, "policies/race.toml");
+    assert!(race.contains("proof = \"soak\" ") && race.contains("job = \"testnet\" "), "{race}");
+    assert!(read(root, "policies/testnet.toml").contains("lease = \"551h\""), "as long as the soak");
+    assert!(!read(root, WORKFLOW).contains("soak-2"));
+    let again = init(root, flags);
+    assert!(again.stdout.contains(&format!("{SAMPLES}: as it should be\n")), "{}", again.stdout);
+    let edited = read(root, SAMPLES).replace("17 * * * *", "17 */6 * * *");
+    write(root, SAMPLES, &edited);
+    let other = init(root, flags);
+    assert!(other.stdout.contains(&format!("{SAMPLES}: kept, it was edited\n")), "{}", other.stdout);
+    assert_eq!(read(root, SAMPLES), edited);
+}
+
 /// Who chooses stands in the files alone: another `init` keeps it, unless it is told
 /// otherwise.
 #[test]
@@ -323,8 +354,13 @@ fn what_cannot_work_is_refused_with_the_numbers() {
             "the job that waits ends after 5h40m, and 10h10m are to be waited for",
         ),
         ("--mode poll --session-length 60s --yes", "--mode relay fits"),
-        ("--session-length 1h --yes", "it would take 111 legs of 5h"),
-        ("--session-length 1h --yes", "--runner self-hosted fits"),
+        ("--mode relay --session-length 1h --yes", "it would take 111 legs of 5h"),
+        ("--mode relay --session-length 1h --yes", "--mode sampled fits"),
+        ("--mode sampled --session-length 10s --yes", "would be over after a few looks"),
+        (
+            "--mode sampled --session-length 6h --yes",
+            "GitHub keeps what was seen for 90d, and this takes 137d",
+        ),
         (
             "--session-length 6h --runner self-hosted --yes",
             "GitHub ends a run after 35d, and this takes 137d",
@@ -371,7 +407,7 @@ fn at_a_terminal_it_asks() {
             "`soon` is not a duration",
             "`not-a-host` is no target",
             "where a node answers [ws://127.0.0.1:9944]: ",
-            "* relay  fits: 3 legs",
+            "* relay    fits: 3 legs",
             "/policies/ @alice @bob",
             "write that? yes or no [no]: ",
         ] {

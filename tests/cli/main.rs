@@ -23,6 +23,7 @@ mod init;
 mod inspect;
 mod policy;
 mod reruns;
+mod sampled;
 mod scene;
 mod selection;
 mod settle;

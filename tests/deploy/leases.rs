@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use jiff::Timestamp;
-use testnet_deployer::rehearsal::github::{GitHub, Options, Token};
-use testnet_deployer::rehearsal::world::World;
+use testnet_deployer::rehearsal::github::{Fault, GitHub, Options, Token, Trouble};
+use testnet_deployer::rehearsal::world::{Conclusion, World};
 
 use crate::process::{Running, until};
 use crate::scene::{SETTINGS, Scene, ended, script};
@@ -115,6 +115,48 @@ fn a_run_that_has_ended_is_taken_over() {
     assert!(released.stdout.contains("validator-2: released"), "{}", released.stdout);
     let released = run(&["--release"], first, 0);
     assert!(released.stdout.contains("validator-2: nobody has it"), "{}", released.stdout);
+}
+
+/// Where the proof is the soak, that outlives the run that has deployed.
+#[test]
+fn a_soak_that_outlives_its_run_keeps_the_testnet() {
+    let now = Timestamp::now();
+    let mut world = World::new("octo-org/chain", now);
+    let number = world.open_pull_request("carol", "Rotate keys", now);
+    let head = world.pull_request(number).unwrap().head_sha.clone();
+    let runs = [(); 2].map(|()| world.start_pull_request_run(number, now));
+    for run in runs {
+        world.ended_job(run, "testnet", None, Conclusion::Success, now);
+    }
+    let github = GitHub::start(world, Options::default()).unwrap();
+    github.admit(Token::of_workflow("ghs_workflow", &["actions", "contents", "pull_requests", "statuses"]));
+    let scene = Scene::new(2, &waits());
+    let policy = "[[branch]]\nname = \"testnet\"\nproof = \"soak\"\n[[branch]]\nname = \"null\"\nspares_testnet = true\n";
+    scene.write("policies/race.toml", policy);
+    go(&scene);
+    let run = |run: u64, code| {
+        let mut command = scene.race(&[]);
+        command.env("GITHUB_API_URL", github.api_url()).env("GITHUB_TOKEN", "ghs_workflow");
+        command.env("GITHUB_RUN_ID", run.to_string()).env("GITHUB_SHA", &head);
+        ended(command, code)
+    };
+    let says = |run: u64, state: &str| {
+        let page = format!("https://github.com/octo-org/chain/actions/runs/{run}/attempts/1");
+        github
+            .change(|world, now| world.set_status(&head, "testnet-deployer", state, Some(&page), "bot", now));
+    };
+    let [first, second] = runs;
+    run(first, 0);
+    says(first, "pending");
+    run(second, 30).says(&[&format!("the testnet is held by run {first} attempt 1")]);
+    says(first, "failure");
+    run(second, 0).says(&[&format!("taking over from run {first}"), "its run has ended"]);
+    says(second, "pending");
+    github.trouble(Trouble::new(Fault::BadGateway).on("/statuses"));
+    run(first, 30).says(&["cannot tell whether the soak of run", "the testnet is held by run"]);
+    github.calm();
+    github.change(|world, _| world.pull_request_mut(number).unwrap().open = false);
+    run(first, 0).says(&[&format!("taking over from run {second}")]);
 }
 
 #[test]

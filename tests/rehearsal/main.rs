@@ -10,6 +10,7 @@ mod legs;
 mod openapi;
 mod played;
 mod relay;
+mod sampled;
 mod workflow;
 
 use std::process::Stdio;

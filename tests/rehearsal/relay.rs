@@ -8,7 +8,7 @@ use testnet_deployer::rehearsal::workflow::SHIPPED;
 use crate::played::{Played, play};
 
 /// The states of the statuses that were written, in their order.
-fn statuses(played: &Played) -> Vec<String> {
+pub(crate) fn statuses(played: &Played) -> Vec<String> {
     let written = played.exchanges.iter().filter(|exchange| {
         exchange.method == "POST" && exchange.path.contains("/statuses/") && exchange.status == 201
     });
@@ -16,12 +16,12 @@ fn statuses(played: &Played) -> Vec<String> {
     body.map(|body| body["state"].as_str().unwrap().to_owned()).collect()
 }
 
-fn log(played: &Played, job: &str) -> String {
+pub(crate) fn log(played: &Played, job: &str) -> String {
     std::fs::read_to_string(played.file(&format!("{job}.log"))).unwrap_or_default()
 }
 
 /// How a branch stands in the verdict.
-fn branch(played: &Played, name: &str) -> String {
+pub(crate) fn branch(played: &Played, name: &str) -> String {
     let verdict = played.verdict();
     let branches = verdict["branches"].as_array().unwrap();
     let found = branches.iter().find(|branch| branch["name"] == name).unwrap();
@@ -168,7 +168,7 @@ fn a_fork_is_told_what_to_do_and_wins_when_dispatched() {
 #[test]
 fn what_init_writes_is_what_is_rehearsed() {
     let directory = tempfile::tempdir().unwrap();
-    for (mode, more, legs) in [("poll", "--target-sessions 30", 0), ("relay", "", 2)] {
+    for (mode, more, legs) in [("poll", "--target-sessions 30", 0), ("relay", "", 2), ("sampled", "", 0)] {
         let root = directory.path().join(mode);
         std::fs::create_dir(&root).unwrap();
         let flags =

@@ -7,8 +7,10 @@ use futures::future::{join_all, try_join_all};
 use tokio::time::{Instant, sleep};
 
 use crate::deploy::Lease;
-use crate::github::Client;
+use crate::github::{ApiError, Client};
+use crate::policy::Proof;
 use crate::policy::duration::rounded;
+use crate::race::settle::{AttemptId, Due, Mark, due};
 
 use super::super::Context;
 use super::conduct::Deployment;
@@ -89,10 +91,43 @@ pub(super) async fn has_ended(context: &Context, holder: &Lease, client: Option<
         return false;
     }
     match client.progress_of(run).await {
-        Ok(progress) => progress.has_ended(holder.attempt.map(u64::from)),
+        Ok(progress) => {
+            progress.has_ended(holder.attempt.map(u64::from)) && !still_soaks(context, holder, client).await
+        }
         Err(error) => {
             context.output.log(&format!("cannot tell whether run {run} has ended: {error}"));
             false
+        }
+    }
+}
+
+/// Whether the soak goes on that its run has begun. Where the proof of a branch is its
+/// soak, that outlives the run: until its verdict is written, or the pull request has
+/// moved on. What cannot be told is not taken from anybody.
+async fn still_soaks(context: &Context, holder: &Lease, client: &mut Client) -> bool {
+    let policy = match context.local_settings(&[]) {
+        Ok(settings) => settings.policy,
+        Err(failure) => {
+            context.output.log(&failure.message);
+            return true;
+        }
+    };
+    if policy.branches.iter().all(|branch| branch.proof == Proof::Job) {
+        return false;
+    }
+    let Some(run) = holder.run_id else { return false };
+    let ours = AttemptId { run, attempt: holder.attempt.map_or(1, u64::from) };
+    let told = async {
+        let posted = client.statuses(&holder.sha, &policy.check).await?;
+        let opened = posted.iter().any(|status| AttemptId::of_url(&status.target_url) == Some(ours));
+        let pending = opened && matches!(due(Mark::Success, ours, &posted), Due::Write(_));
+        Ok::<_, ApiError>(pending && client.is_wanted(&holder.sha).await?)
+    };
+    match told.await {
+        Ok(soaks) => soaks,
+        Err(error) => {
+            context.output.log(&format!("cannot tell whether the soak of run {run} goes on: {error}"));
+            true
         }
     }
 }

@@ -98,6 +98,7 @@ fn mode(arguments: &Init, answers: &Answers) -> Result<Mode, Failure> {
     let asked = arguments.mode.map(|mode| match mode {
         cli::Mode::Poll => Mode::Poll,
         cli::Mode::Relay => Mode::Relay,
+        cli::Mode::Sampled => Mode::Sampled,
     });
     let advised = advised(&soak, runs_on);
     if let Some(mode) = asked.or(advised)
@@ -116,11 +117,7 @@ fn mode(arguments: &Init, answers: &Answers) -> Result<Mode, Failure> {
         (None, RunsOn::Hosted) if self::advised_on_own(&soak) => {
             "--runner self-hosted fits: its jobs live longer".to_owned()
         }
-        (None, _) => {
-            "fewer sessions, or a testnet with shorter ones; a mode that looks at such a soak at times, \
-                      without a runner between, is not there yet"
-                .to_owned()
-        }
+        (None, _) => "fewer sessions, or a testnet with shorter ones".to_owned(),
     };
     Err(Failure::new(Exit::Invalid, format!("{soak}. {}", reasons.join(". "))).help(help))
 }

@@ -162,9 +162,9 @@ fn told(answers: &Answers, plan: &[(File, Kept)], owners: &Owners, root: &Path) 
         let _ = match fit(mode, &soak, answers.runs_on) {
             Ok(room) => {
                 let (room, cost) = (room_told(mode, room), Cost::of(mode, &soak, answers.runs_on));
-                writeln!(text, "{chosen} {:5}  fits: {room}; {cost}", mode.word())
+                writeln!(text, "{chosen} {:7}  fits: {room}; {cost}", mode.word())
             }
-            Err(why) => writeln!(text, "{chosen} {:5}  does not fit: {why}", mode.word()),
+            Err(why) => writeln!(text, "{chosen} {:7}  does not fit: {why}", mode.word()),
         };
     }
     let chooses = match answers.selection {
@@ -254,7 +254,7 @@ fn next(answers: &Answers, plan: &[(File, Kept)], owners: &Owners) -> Vec<String
     let names = &answers.environments;
     let mut secrets =
         format!("have the key to the hosts ready for the secret TESTNET_SSH_KEY of {}", names.testnet);
-    if answers.mode == Mode::Relay {
+    if answers.mode != Mode::Poll {
         let _ = write!(
             secrets,
             ", and for that of {} one that can only forward (in the book: Keys for the testnet's hosts)",

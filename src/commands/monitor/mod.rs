@@ -4,6 +4,7 @@ mod began;
 mod leg;
 mod look;
 mod reach;
+mod sample;
 mod soaking;
 mod voice;
 
@@ -17,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::chain::{Item, Known, Limits, Subject as Watched, watch};
+use crate::chain::{Endpoint, Item, Known, Limits, Subject as Watched, watch};
 use crate::cli::Monitor;
 use crate::exit::Exit;
 use crate::policy;
@@ -33,6 +34,8 @@ use super::{Context, Failure, Signal, Signals};
 use began::began;
 use look::{Look, looked};
 use soaking::Soaking;
+
+pub(super) use sample::{Sample, sample};
 
 /// Observations that may wait to be folded. A node is not read while it is full.
 const QUEUE: usize = 256;
@@ -88,11 +91,35 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
     soaking.file.finish(&soaking.checkpoint()).await?;
     soaking.greet(clock.now(), leg.as_deref());
 
+    let known = checkpoint.as_ref();
+    let look = arguments.once.then(|| Look::new(soaking.terms.monitor.nodes.len()));
+    let stopped_by =
+        follow(&mut soaking, endpoints, known, clock, look, Some(&mut signals), tenancy.as_ref()).await;
+    let exit = stopped_by.map_or_else(|| soaking.state.verdict().exit(), Signal::exit);
+    soaking.file.finish(&soaking.checkpoint()).await?;
+    // A soak that goes on elsewhere still needs the testnet.
+    if let Some(tenancy) = tenancy.as_ref().filter(|_| soaking.state.verdict() != Verdict::Unfinished) {
+        tenancy.release().await;
+    }
+    announce(context, &soaking.run, &soaking.terms, &soaking.state, exit)?;
+    Ok(leg::exit_of(arguments, exit))
+}
+
+/// Watches the nodes until the soak has a verdict or the look is over. Tells by which
+/// signal it was ended.
+async fn follow(
+    soaking: &mut Soaking<'_>,
+    endpoints: Vec<Endpoint>,
+    known: Option<&Checkpoint>,
+    clock: Clock,
+    mut look: Option<Look>,
+    mut signals: Option<&mut Signals>,
+    tenancy: Option<&Tenancy<'_>>,
+) -> Option<Signal> {
     let (sender, mut observations) = mpsc::channel(QUEUE);
     let mut watchers = JoinSet::new();
     let items: Arc<[Item]> = Item::of(&soaking.terms.monitor.watches).into();
     for (node, endpoint) in endpoints.into_iter().enumerate() {
-        let known = checkpoint.as_ref();
         let subject = Watched {
             node,
             items: items.clone(),
@@ -105,14 +132,13 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
     drop(sender);
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut look = arguments.once.then(|| Look::new(soaking.terms.monitor.nodes.len()));
     let mut stopped_by = None;
-    let mut lease_lost = pin!(lease_lost(tenancy.as_ref()));
+    let mut lease_lost = pin!(lease_lost(tenancy));
     loop {
         let until = look.as_ref().map(|look| look.until);
         let event = tokio::select! {
             biased;
-            signal = signals.next() => {
+            signal = next(&mut signals) => {
                 stopped_by = Some(signal);
                 Event::Stop(clock.now(), stop(signal))
             }
@@ -143,14 +169,15 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
     }
     watchers.abort_all();
     soaking.finish();
-    let exit = stopped_by.map_or_else(|| soaking.state.verdict().exit(), Signal::exit);
-    soaking.file.finish(&soaking.checkpoint()).await?;
-    // A soak that goes on elsewhere still needs the testnet.
-    if let Some(tenancy) = tenancy.as_ref().filter(|_| soaking.state.verdict() != Verdict::Unfinished) {
-        tenancy.release().await;
+    stopped_by
+}
+
+/// The next signal; none ever comes where somebody else listens.
+async fn next(signals: &mut Option<&mut Signals>) -> Signal {
+    match signals {
+        Some(signals) => signals.next().await,
+        None => std::future::pending().await,
     }
-    announce(context, &soaking.run, &soaking.terms, &soaking.state, exit)?;
-    Ok(leg::exit_of(arguments, exit))
 }
 
 /// What the soak is held to: the policy, and the runtime that was built.
@@ -210,5 +237,6 @@ fn run_of(context: &Context) -> Result<Run, Failure> {
         id: runner.get("GITHUB_RUN_ID").and_then(|text| text.parse().ok()),
         attempt: runner.get("GITHUB_RUN_ATTEMPT").and_then(|text| text.parse().ok()),
         head_sha: event.head_sha.or_else(|| runner.get("GITHUB_SHA").map(str::to_owned)),
+        policy: None,
     })
 }

@@ -58,7 +58,8 @@ fn read(render: &Render<'_>, context: &Context<'_>, request: &Request, rest: &[&
     let world = render.world;
     match rest {
         [] => Ok(Reply::json(render.full_repository(context.token.rights()))),
-        ["actions", "runs"] | ["actions", "workflows", _, "runs"] => Ok(runs(render, request)),
+        ["actions", "runs"] => Ok(runs(render, request, None)),
+        ["actions", "workflows", workflow, "runs"] => Ok(runs(render, request, Some(workflow))),
         ["actions", "workflows", workflow] => {
             render.workflow(workflow).map(Reply::json).ok_or_else(Reply::not_found)
         }
@@ -88,8 +89,9 @@ fn read(render: &Render<'_>, context: &Context<'_>, request: &Request, rest: &[&
         ["actions", "runs", run, "approvals"] => Ok(Reply::json(render.approvals(find_run(world, run)?))),
         ["actions", "runs", run, "artifacts"] => {
             let run = find_run(world, run)?.id;
-            Ok(artifacts(render, request, run))
+            Ok(artifacts(render, request, Some(run)))
         }
+        ["actions", "artifacts"] => Ok(artifacts(render, request, None)),
         ["actions", "artifacts", artifact, "zip"] => {
             let found = world.artifacts.iter().find(|found| found.id.to_string() == *artifact);
             let path = signed_path(found.ok_or_else(Reply::not_found)?.id);
@@ -168,17 +170,22 @@ fn find_commit(world: &World, reference: &[&str]) -> Result<String, Reply> {
     world.resolve(&name).ok_or_else(|| Reply::error(422, &format!("No commit found for SHA: {name}")))
 }
 
-fn runs(render: &Render<'_>, request: &Request) -> Reply {
+fn runs(render: &Render<'_>, request: &Request, workflow: Option<&str>) -> Reply {
     let world = render.world;
     let wanted =
         |name: &str, value: Option<&str>| request.parameter(name).is_none_or(|wanted| value == Some(wanted));
+    let since = request.parameter("created").and_then(|created| created.strip_prefix(">="));
     let mut found: Vec<&Run> = world
         .runs
         .iter()
         .filter(|run| {
             let (status, conclusion) = world.run_state(run, run.attempt);
             let conclusion = conclusion.as_ref().map(|conclusion| conclusion.as_str());
-            wanted("head_sha", Some(&run.head_sha))
+            let file = run.workflow_path.rsplit('/').next();
+            // By its file's name, or by its number, which every workflow here shares.
+            workflow.is_none_or(|asked| !asked.ends_with(".yml") || file == Some(asked))
+                && since.is_none_or(|day| run.created_at.strftime("%Y-%m-%d").to_string().as_str() >= day)
+                && wanted("head_sha", Some(&run.head_sha))
                 && wanted("event", Some(&run.event))
                 && wanted("branch", run.head_ref.as_deref())
                 && wanted("actor", Some(&run.actor))
@@ -190,10 +197,10 @@ fn runs(render: &Render<'_>, request: &Request) -> Reply {
     page(render, request, "workflow_runs", found)
 }
 
-fn artifacts(render: &Render<'_>, request: &Request, run: u64) -> Reply {
+fn artifacts(render: &Render<'_>, request: &Request, run: Option<u64>) -> Reply {
     let wanted = request.parameter("name");
     let found = render.world.artifacts.iter().rev();
-    let found = found.filter(|artifact| artifact.run == run);
+    let found = found.filter(|artifact| run.is_none_or(|run| artifact.run == run));
     let found = found.filter(|artifact| wanted.is_none_or(|name| artifact.name == name));
     page(render, request, "artifacts", found.map(|artifact| render.artifact(artifact)).collect())
 }

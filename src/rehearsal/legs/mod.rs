@@ -13,6 +13,8 @@ use tokio::process::Child;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+pub(super) use self::told::compared;
+
 use self::machine::{CHECKPOINT, Machine, leave};
 use super::dev_chain::Course;
 use super::scenario::Scenario;

@@ -41,7 +41,7 @@ pub(super) fn cut(before: &Checkpoint, after: &Checkpoint, way: &str) -> Option<
 
 /// Holds what was counted against the chain's own record. In what they differ is the
 /// error.
-pub(super) fn compared(soak: &Checkpoint, chain: &DevChain) -> Result<String, String> {
+pub(in crate::rehearsal) fn compared(soak: &Checkpoint, chain: &DevChain) -> Result<String, String> {
     let baseline = soak.baseline.ok_or("nothing was counted")?;
     for (session, index) in soak.sessions.iter().zip(baseline.session.saturating_add(1)..) {
         if session.index != index {

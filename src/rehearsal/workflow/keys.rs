@@ -25,7 +25,7 @@ pub const USES: [&str; 1] = ["with"];
 /// Of `concurrency`.
 pub const CONCURRENCY: [&str; 2] = ["group", "cancel-in-progress"];
 /// The events that a file may name.
-pub const EVENTS: [&str; 3] = ["pull_request", "workflow_dispatch", "merge_group"];
+pub const EVENTS: [&str; 4] = ["pull_request", "workflow_dispatch", "merge_group", "schedule"];
 /// Of an input of `workflow_dispatch`.
 pub const INPUT: [&str; 3] = ["description", "required", "type"];
 
@@ -41,6 +41,8 @@ pub(super) fn check(text: &str) -> Result<(), String> {
                 for (name, event) in events.iter().filter(|(_, event)| !event.is_null()) {
                     match key(name, "`on`")? {
                         "workflow_dispatch" => dispatch(event)?,
+                        // When it runs is for the rehearsal to say.
+                        "schedule" => {}
                         name => return Err(format!("`on.{name}`: a filter is not known here")),
                     }
                 }

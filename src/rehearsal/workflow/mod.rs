@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use crate::setup::RunsOn;
 use crate::setup::workflow::with_legs;
+pub use crate::setup::workflow::{SAMPLED, SAMPLES};
 use action::Action;
 
 pub use process::leave_with_rehearsal;

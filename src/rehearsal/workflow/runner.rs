@@ -253,11 +253,6 @@ impl<'a> Runner<'a> {
         self.group.as_deref()
     }
 
-    /// Whether every job has ended.
-    pub(in crate::rehearsal) fn is_over(&self) -> bool {
-        self.executions.iter().all(|execution| execution.conclusion.is_some())
-    }
-
     /// The run that it runs.
     pub(in crate::rehearsal) fn staged(&self) -> &Staged {
         &self.run.staged
@@ -273,6 +268,11 @@ impl<'a> Runner<'a> {
         let is_it = |execution: &&Execution| execution.job.id == id;
         let found = self.executions.iter().find(is_it);
         found.is_some_and(|execution| execution.step.is_some() && execution.conclusion.is_none())
+    }
+
+    /// Whether every job has ended.
+    pub(in crate::rehearsal) fn is_over(&self) -> bool {
+        self.executions.iter().all(|execution| execution.conclusion.is_some())
     }
 
     /// Whether any job is at work.

@@ -25,6 +25,8 @@ pub struct Artifact {
     pub digest: String,
     /// When it was kept.
     pub created_at: Timestamp,
+    /// Its archive was thrown away.
+    pub expired: bool,
 }
 
 impl World {
@@ -49,7 +51,8 @@ impl World {
         let digest: String = Sha256::digest(&archive).iter().map(|byte| format!("{byte:02x}")).collect();
         let digest = format!("sha256:{digest}");
         let id = self.fresh_id();
-        self.artifacts.push(Artifact { id, run, name: name.to_owned(), archive, digest, created_at: now });
+        let name = name.to_owned();
+        self.artifacts.push(Artifact { id, run, name, archive, digest, created_at: now, expired: false });
         Ok(id)
     }
 }

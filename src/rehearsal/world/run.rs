@@ -73,6 +73,19 @@ impl World {
         id
     }
 
+    /// Starts a run that nobody started, of that workflow's file on the default branch,
+    /// and returns its number.
+    pub fn start_scheduled_run(&mut self, workflow: &str, now: Timestamp) -> u64 {
+        let tip = self.resolve(&self.repository.default_branch).unwrap_or_default();
+        let id = self.start_run("schedule", &tip, "alice", now);
+        if let Some(run) = self.run_mut(id) {
+            workflow.clone_into(&mut run.workflow_path);
+            run.workflow =
+                workflow.rsplit('/').next().unwrap_or_default().trim_end_matches(".yml").to_owned();
+        }
+        id
+    }
+
     /// Starts a run for a commit and returns its number.
     pub fn start_run(&mut self, event: &str, head_sha: &str, actor: &str, now: Timestamp) -> u64 {
         self.user(actor);

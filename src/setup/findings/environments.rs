@@ -72,7 +72,7 @@ impl Looking<'_> {
             needed.secrets.extend(job.secrets.iter().cloned());
             needed.variables.extend(job.variables.iter().cloned());
             needed.events.extend(workflow.events.iter().cloned());
-            if job.runs("deploy") || job.runs("monitor") {
+            if job.runs("deploy") || job.runs("monitor") || job.runs("samples") {
                 // What the job sets itself it takes from where it names it.
                 needed
                     .secrets

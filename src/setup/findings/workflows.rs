@@ -3,7 +3,8 @@
 
 use super::environments::is_chosen_by_criteria;
 use super::{HOME, Looking, told};
-use crate::policy::{AfterWin, Carry, Selection};
+use crate::policy::{AfterWin, Carry, Proof, Selection};
+use crate::race::sampled::WORKFLOW;
 use crate::race::stands_for;
 use crate::setup::code::{Code, Finding};
 use crate::setup::workflow_file::{Job, Permissions, Workflow};
@@ -13,7 +14,7 @@ const RACED: &str = "any but merge_group";
 
 /// What a call of `race` asks of GitHub: (subcommand, flag, whether with it or
 /// without it, the event that it takes, permission, degree).
-const NEEDS: [(&str, &str, bool, &str, &str, &str); 18] = [
+const NEEDS: [(&str, &str, bool, &str, &str, &str); 23] = [
     ("wait", "", true, "", "actions", "read"),
     ("wait", "--policies", false, "", "contents", "read"),
     ("wait", "", true, "workflow_dispatch", "pull-requests", "read"),
@@ -29,6 +30,11 @@ const NEEDS: [(&str, &str, bool, &str, &str, &str); 18] = [
     ("deploy", "--artifact", true, "", "actions", "read"),
     ("inspect", "", true, "", "actions", "read"),
     ("cleanup", "", true, "", "actions", "read"),
+    ("samples", "", true, "", "actions", "read"),
+    ("samples", "", true, "", "contents", "read"),
+    ("samples", "", true, "", "pull-requests", "read"),
+    ("samples", "", true, "", "statuses", "write"),
+    ("cleanup", "", true, "", "statuses", "read"),
     ("cleanup", "--policies", false, "", "contents", "read"),
     ("advise", "", true, "", "contents", "read"),
     ("advise", "--comment", true, "", "pull-requests", "write"),
@@ -71,6 +77,11 @@ impl Looking<'_> {
                 let what =
                     format!("no workflow on {} has a job `{counts}`", self.facts.repository.default_branch);
                 self.add(Code::GateMissing, name, what);
+            }
+            if branch.proof == Proof::Soak && !self.workflows.iter().any(samples) {
+                let branch = &self.facts.repository.default_branch;
+                let what = format!("no {WORKFLOW} on {branch} runs `race samples` on a schedule");
+                self.add(Code::SamplesMissing, name, what);
             }
             for (job, environment, uses) in jobs {
                 let wanted = &branch.environment;
@@ -219,6 +230,13 @@ fn permissions(workflow: &Workflow, job: &Job, subject: &str, found: &mut Vec<Fi
             }
         }
     }
+}
+
+/// Whether a workflow looks at soaks once in a while.
+fn samples(workflow: &Workflow) -> bool {
+    workflow.path == WORKFLOW
+        && workflow.events.contains("schedule")
+        && workflow.jobs.iter().any(|job| job.runs("samples"))
 }
 
 /// Whether what is used can be nothing else tomorrow.

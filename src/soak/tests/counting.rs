@@ -130,7 +130,7 @@ fn the_time_of_a_leg_ends_it_unfinished() {
 fn the_checkpoint_has_the_contracts_shape() {
     let terms = terms(1, 500);
     let events = [seen(0, 0, Seen::Genesis(hash(0, 0))), head(0, 0, 7), head(10, 0, 8), head(12, 0, 9)];
-    let run = Run { id: Some(7), attempt: Some(1), head_sha: Some("c0ffee".to_owned()) };
+    let run = Run { id: Some(7), attempt: Some(1), head_sha: Some("c0ffee".to_owned()), ..Run::default() };
     let checkpoint = Checkpoint::of(&run, &terms, &folded(&terms, events));
     insta::assert_json_snapshot!(checkpoint);
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::policy::{Watch, WatchRule};
 
 fn run() -> Run {
-    Run { id: Some(7), attempt: Some(1), head_sha: Some("c0ffee".to_owned()) }
+    Run { id: Some(7), attempt: Some(1), head_sha: Some("c0ffee".to_owned()), ..Run::default() }
 }
 
 /// The state in another process: written as a file, read again.

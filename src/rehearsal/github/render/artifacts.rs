@@ -21,7 +21,7 @@ impl Render<'_> {
             "size_in_bytes": artifact.archive.len(),
             "url": api,
             "archive_download_url": format!("{api}/zip"),
-            "expired": false,
+            "expired": artifact.expired,
             "created_at": time(artifact.created_at),
             "expires_at": time(artifact.created_at + KEPT),
             "updated_at": time(artifact.created_at),
@@ -29,7 +29,7 @@ impl Render<'_> {
             "workflow_run": run.map(|run| json!({
                 "id": run.id,
                 "repository_id": self.world.repository.id,
-                "head_repository_id": self.world.repository.id,
+                "head_repository_id": self.world.repository.id + u64::from(run.from_fork),
                 "head_branch": run.head_ref,
                 "head_sha": run.head_sha,
             })),

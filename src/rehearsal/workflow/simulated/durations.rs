@@ -23,8 +23,8 @@ pub const ARTIFACT: Duration = Duration::from_secs(5);
 /// requests are measured; what GitHub takes for one is assumed.
 pub const SETTLE: Duration = Duration::from_secs(4);
 
-/// One look of `race monitor --once`: measured on the rehearsal's chain, over a network
-/// assumed.
+/// One look of `race monitor --once`. Assumed: on loopback a test of several looks takes
+/// 5 s, the start of its chain included.
 pub const LOOK: Duration = Duration::from_secs(20);
 
 /// A line of shell.

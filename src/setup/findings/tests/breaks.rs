@@ -1,11 +1,13 @@
 //! One way to break a sound repository for every code.
 
+use crate::policy::Proof;
+
 use super::{Code, Environment, Facts, File, Policy, Refs, Seen, add_workflow, at, edit, names, rules};
 
 pub(super) type Break = fn(&mut Facts, &mut Policy);
 
 /// One way to break it for every code: (code, subject, what is broken).
-pub(super) const BREAKS: [(Code, &str, Break); 45] = [
+pub(super) const BREAKS: [(Code, &str, Break); 46] = [
     (Code::PoliciesMissing, "policies/race.toml", |facts, _| facts.policies = Seen::Absent),
     (Code::PoliciesMissing, "policies/race.toml", |facts, _| facts.policies = names(&["testnet.toml"])),
     (Code::HostKeysUnpinned, "validator-1", |_, policy| {
@@ -19,6 +21,7 @@ pub(super) const BREAKS: [(Code, &str, Break); 45] = [
     (Code::GateUnguarded, "testnet-deployer.yml: null", |facts, _| {
         edit(facts, "environment: \"null\"", "environment: null");
     }),
+    (Code::SamplesMissing, "testnet", |_, policy| policy.branches[0].proof = Proof::Soak),
     (Code::EnvironmentMissing, "null", |facts, _| at(facts, "null").name = "nul".to_owned()),
     (Code::ReviewersMissing, "null", |facts, _| at(facts, "null").reviewers.clear()),
     (Code::ReviewWaived, "rules.require_review", |_, policy| policy.rules.require_review = false),

@@ -333,9 +333,12 @@ fn every_shipped_workflow_is_sound() {
             let (mut facts, mut policy) = sound();
             let written = crate::setup::files::files(&Answers { selection, ..answers(mode) });
             let text = |path: &str| written.iter().find(|file| file.path == path).unwrap().text.clone();
-            let path = ".github/workflows/testnet-deployer.yml".to_owned();
-            let text_of_workflow = text(&path);
-            facts.workflows = Seen::Known(vec![File { path, text: text_of_workflow }]);
+            let workflows = written.iter().filter(|file| file.path.starts_with(".github/workflows/"));
+            let file = |file: &crate::setup::files::File| File {
+                path: file.path.to_owned(),
+                text: file.text.clone(),
+            };
+            facts.workflows = Seen::Known(workflows.map(file).collect());
             facts.policies = names(&["race.toml", "testnet.toml", "criteria.toml"]);
             // Whatever it may do that asks for more.
             (policy.selection, policy.carry) = (selection, Carry::NotNeeded);
@@ -343,12 +346,15 @@ fn every_shipped_workflow_is_sound() {
             let race: toml::Table = toml::from_str(&text("policies/race.toml")).unwrap();
             let job = race["branch"][0]["job"].as_str().unwrap();
             job.clone_into(&mut policy.branches[0].job);
+            if race["branch"][0].get("proof").is_some_and(|proof| proof.as_str() == Some("soak")) {
+                policy.branches[0].proof = crate::policy::Proof::Soak;
+            }
             let Seen::Known(environments) = &mut facts.environments else { panic!("they are known") };
             environments.iter_mut().for_each(|environment| environment.variables = names(&[]));
             if selection == Selection::Auto {
                 environments.retain(|environment| environment.name != "null");
             }
-            if mode == crate::setup::Mode::Relay {
+            if mode != crate::setup::Mode::Poll {
                 let mut soak = environments[0].clone();
                 (soak.name, soak.reviewers) = ("testnet-soak".to_owned(), Vec::new());
                 environments.push(soak);
