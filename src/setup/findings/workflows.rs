@@ -175,6 +175,7 @@ impl Looking<'_> {
         }
         if self.policy.after_win == AfterWin::CancelRun && calls("cleanup") {
             needs.push(("cancels the run", "actions", "write"));
+            needs.push(("sees that the verdict is written", "statuses", "read"));
         }
         for (does, permission, degree) in needs {
             if !job.permissions.allow(permission, degree) {

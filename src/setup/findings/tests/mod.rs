@@ -381,10 +381,8 @@ fn what_the_policy_asks_for_needs_its_permissions() {
         items.sort();
         items
     };
-    assert_eq!(
-        missing("race cleanup"),
-        ["actions: read", "actions: write", "contents: read", "statuses: read"]
-    );
+    let cancelled = ["actions: read", "actions: write", "contents: read", "statuses: read"];
+    assert_eq!(missing("race cleanup"), cancelled);
     let carried = ["actions: read", "contents: read", "pull-requests: read"];
     assert_eq!(missing("race wait --policies policies"), carried);
     let settled = ["actions: read", "contents: read", "pull-requests: read", "statuses: write"];
