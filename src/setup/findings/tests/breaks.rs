@@ -2,9 +2,7 @@
 
 use crate::policy::Proof;
 
-use super::{
-    Code, Environment, Facts, File, Policy, Refs, Seen, add_workflow, at, edit, names, rules,
-};
+use super::{Code, Environment, Facts, File, Policy, Refs, Seen, add_workflow, at, edit, names, rules};
 
 pub(super) type Break = fn(&mut Facts, &mut Policy);
 
