@@ -124,8 +124,19 @@ impl Beside {
         let ours = match self.known.get(&attempt) {
             Some(ours) => *ours,
             None => {
-                let origin = client.origin_of(attempt).await?;
-                let ours = origin.is_some_and(|origin| self.wanted.is(&origin));
+                let ours = match client.origin_of(attempt).await? {
+                    Some(origin) if self.wanted.is(&origin) => {
+                        match client.is_part_of(&origin.started_on, &origin.started_at).await {
+                            Err(ApiError::Forbidden { permission, .. }) => {
+                                self.refusals += 1;
+                                self.lacks = permission;
+                                return Ok(None);
+                            }
+                            known => known?,
+                        }
+                    }
+                    _ => false,
+                };
                 self.known.insert(attempt, ours);
                 ours
             }

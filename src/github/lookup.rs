@@ -239,6 +239,7 @@ impl Client {
                 event: run.event,
                 workflow: run.path,
                 started_on: run.head_branch,
+                started_at: run.head_sha,
                 title: run.display_title,
             })),
             Err(ApiError::NotFound { .. }) => Ok(None),

@@ -127,13 +127,24 @@ impl Client {
     }
 
     /// Whether a commit is part of a git branch
-    /// (`GET .../compare/{branch}...{commit}`), asked for once.
+    /// (`GET .../commits/heads/{branch}`, then `GET .../compare/{sha}...{commit}`), each
+    /// asked for once. A tag of the same name is never meant.
     ///
     /// # Errors
     ///
     /// When GitHub cannot be read.
     pub async fn is_part_of(&mut self, branch: &str, commit: &str) -> Result<bool, ApiError> {
-        let path = format!("compare/{}...{}?per_page=1", segment(branch), segment(commit));
+        #[derive(Deserialize)]
+        struct Commit {
+            sha: String,
+        }
+        let names: Vec<String> = branch.split('/').map(segment).collect();
+        let tip = match self.get::<Commit>(&format!("commits/heads/{}", names.join("/"))).await {
+            Ok(tip) => tip.sha,
+            Err(ApiError::NotFound { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let path = format!("compare/{}...{}?per_page=1", segment(&tip), segment(commit));
         match self.get::<Compared>(&path).await {
             Ok(compared) => Ok(["identical", "behind"].contains(&compared.status.as_str())),
             Err(ApiError::NotFound { .. }) => Ok(false),

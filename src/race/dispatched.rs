@@ -33,8 +33,11 @@ pub struct Origin {
     pub event: String,
     /// The file of its workflow; some have the ref behind an `@`.
     pub workflow: String,
-    /// The git branch that it was started on, whose workflow it runs.
+    /// The git branch that it was started on, whose workflow it runs; or a tag that is
+    /// called so. Hence the commit is to be part of that git branch.
     pub started_on: String,
+    /// The commit that it was started on.
+    pub started_at: String,
     /// Its title: our workflow's `run-name`, which ends with `#12 at SHA`.
     pub title: String,
 }

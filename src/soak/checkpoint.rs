@@ -183,6 +183,11 @@ impl Checkpoint {
     /// The name and version of the file's shape.
     pub const SCHEMA: &str = "race.soak/1";
 
+    /// The hashes of the runtime's code that its nodes have told.
+    pub fn code_hashes(&self) -> impl Iterator<Item = Hash> + '_ {
+        self.nodes.iter().filter_map(|node| node.runs.as_ref()?.code_hash)
+    }
+
     /// What `state` is as a file. After a resume `run` is the checkpoint's.
     #[must_use]
     pub fn of(run: &Run, terms: &Terms, state: &State) -> Self {

@@ -218,6 +218,26 @@ fn a_dispatched_run_that_lost_changes_nothing() {
     scene.exchanges();
 }
 
+/// Who may push a tag may call it as the base is called, and dispatch the workflow there.
+#[test]
+fn a_tag_that_is_called_as_the_base_is_not_the_base() {
+    let scene = scene();
+    let dispatched = dispatch(&scene, &title(&scene));
+    scene.github.change(|world, now| {
+        let commit = world.commit("Another gate", now);
+        world.refs.insert("tags/main".to_owned(), commit.clone());
+        world.run_mut(dispatched.run).unwrap().head_sha = commit;
+    });
+    assert_eq!(open(&scene, dispatched.run).code, 0);
+    approve(&scene, &dispatched, "testnet", Conclusion::Success);
+    assert_eq!(settle(&scene, dispatched.run).code, 0);
+    assert_eq!(states(&scene), ["pending", "success"]);
+    let undecided = scene.wait(&["--deadline", "2s"]).end();
+    assert_eq!(undecided.code, 12, "{}{}", undecided.stdout, undecided.stderr);
+    assert!(asked(&scene, "commits/heads/main") > 0);
+    scene.exchanges();
+}
+
 #[test]
 fn an_open_gate_is_not_covered_up() {
     let scene = scene();

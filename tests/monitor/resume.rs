@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
-use testnet_deployer::rehearsal::dev_chain::{DevChain, DevChainOptions};
+use testnet_deployer::rehearsal::dev_chain::{DevChain, DevChainOptions, runtime_code};
 use tokio::time::timeout;
 
 use crate::support::{
@@ -30,6 +30,36 @@ async fn legs_add_up_to_exactly_the_target_on_other_machines() {
         assert_eq!(soak["reason"]["code"], "max-runtime", "{soak}");
         std::fs::copy(here.join("soak.json"), there.join("soak.json")).unwrap();
     }
+}
+
+/// The file is the first leg's: later ones run on machines to which it never came.
+#[tokio::test]
+async fn later_legs_compare_the_runtime_without_its_file() {
+    let chain = DevChain::start(DevChainOptions::default()).await.unwrap();
+    let leg = |directory: &Path, most: &str| {
+        let rest = "target_sessions = 60\nexpect.runtime_wasm = \"node.wasm\"\n";
+        let mut command = race(directory, &[&chain], rest);
+        command.args(["--max-runtime", most]);
+        ended(command)
+    };
+    let [first, second, third] = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    std::fs::write(first.path().join("node.wasm"), runtime_code(1)).unwrap();
+    code(&leg(first.path(), "1s").await, 22);
+    let text = code(&leg(second.path(), "1s").await, 2);
+    assert!(text.contains("cannot read node.wasm"), "without a checkpoint nobody knows: {text}");
+    std::fs::copy(first.path().join("soak.json"), second.path().join("soak.json")).unwrap();
+    code(&leg(second.path(), "1m").await, 0);
+    let soak = soak_json(second.path());
+    assert_exact(&soak, 60);
+    assert!(!soak["warnings"].to_string().contains("runtime not verified"), "{soak}");
+    // A checkpoint that was held to another runtime vouches for nothing.
+    let written = std::fs::read_to_string(first.path().join("soak.json")).unwrap();
+    let told = json!(format!("0x{}", "5e".repeat(32)));
+    let mut forged: serde_json::Value = serde_json::from_str(&written).unwrap();
+    forged["nodes"][0]["runs"]["code_hash"] = told;
+    std::fs::write(third.path().join("soak.json"), forged.to_string()).unwrap();
+    let text = code(&leg(third.path(), "1m").await, 2);
+    assert!(text.contains("cannot read node.wasm"), "{text}");
 }
 
 /// Kills at random moments, so also while the checkpoint is written or renamed.

@@ -44,6 +44,7 @@ fn only_a_run_that_was_dispatched_for_this_commit_from_the_base_is_believed() {
         event: "workflow_dispatch".to_owned(),
         workflow: FILE.to_owned(),
         started_on: "main".to_owned(),
+        started_at: SHA.to_owned(),
         title: format!("testnet-deployer for #12 at {SHA}"),
     };
     type Bend = fn(&mut Origin);

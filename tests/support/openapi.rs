@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a judge may fail loudly")]
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 
@@ -165,9 +166,11 @@ impl Description {
                     template.replace('~', "~0").replace('/', "~1"),
                     method.to_lowercase()
                 );
-                Some(Found { pointer, path_values })
+                // Of two that fit, the one that says more: a ref may have slashes in it.
+                Some((path_values.len(), Reverse(parts.len()), Found { pointer, path_values }))
             })
-            .min_by_key(|found| found.path_values.len())
+            .min_by_key(|(values, parts, _)| (*values, *parts))
+            .map(|(_, _, found)| found)
     }
 
     fn at(&self, pointer: &str) -> &Value {

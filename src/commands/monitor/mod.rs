@@ -55,8 +55,8 @@ pub(super) async fn run(arguments: &Monitor, context: &Context) -> Result<Exit, 
     })?;
     policy.max_runtime = arguments.max_runtime.or(policy.max_runtime);
     let run = run_of(context)?;
-    let mut terms = terms_of(context, policy, &run)?;
     let (file, checkpoint) = CheckpointFile::take(arguments.checkpoint.as_deref())?;
+    let mut terms = terms_of(context, &policy, &run, checkpoint.as_ref())?;
     let state = match &checkpoint {
         None => State::new(&terms),
         Some(checkpoint) => {
@@ -180,20 +180,35 @@ async fn next(signals: &mut Option<&mut Signals>) -> Signal {
     }
 }
 
-/// What the soak is held to: the policy, and the runtime that was built.
-fn terms_of(context: &Context, policy: policy::Monitor, run: &Run) -> Result<Terms, Failure> {
-    let code_hash = policy.expect.runtime_wasm.as_deref().map(|path| {
-        let code = std::fs::read(path)
-            .map_err(|error| Failure::caused(Exit::Invalid, &format!("cannot read {path}"), &error))?;
-        Ok::<_, Failure>(Hash(Blake2b::<U32>::digest(code).into()))
-    });
-    let subject = Subject {
-        sha: run.head_sha.clone(),
-        merge_sha: context.runner.get("GITHUB_SHA").map(str::to_owned),
-        code_hash: code_hash.transpose()?,
+/// What the soak is held to: the policy, and the runtime that was built. Later legs may
+/// not have the file any more; then it is the one that the nodes have told, if the
+/// checkpoint was held to just that.
+fn terms_of(
+    context: &Context,
+    policy: &policy::Monitor,
+    run: &Run,
+    known: Option<&Checkpoint>,
+) -> Result<Terms, Failure> {
+    let with = |code_hash| {
+        let subject = Subject {
+            sha: run.head_sha.clone(),
+            merge_sha: context.runner.get("GITHUB_SHA").map(str::to_owned),
+            code_hash,
+        };
+        Terms::new(policy.clone(), &subject)
+            .map_err(|error| Failure::caused(Exit::Invalid, "cannot tell what the nodes must run", &error))
     };
-    Terms::new(policy, &subject)
-        .map_err(|error| Failure::caused(Exit::Invalid, "cannot tell what the nodes must run", &error))
+    let Some(path) = &policy.expect.runtime_wasm else { return with(None) };
+    match std::fs::read(path) {
+        Ok(code) => with(Some(Hash(Blake2b::<U32>::digest(code).into()))),
+        Err(error) => {
+            let told = known.into_iter().flat_map(Checkpoint::code_hashes);
+            let mut terms = told.filter_map(|hash| with(Some(hash)).ok());
+            terms
+                .find(|terms| known.is_some_and(|known| known.terms == terms.digest()))
+                .ok_or_else(|| Failure::caused(Exit::Invalid, &format!("cannot read {path}"), &error))
+        }
+    }
 }
 
 fn refused(why: &Refusal) -> Failure {

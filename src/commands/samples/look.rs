@@ -50,7 +50,7 @@ pub(super) async fn look(
     // Whether the policy of today is the one that it began by, with a hash that the nodes
     // have shown where it wants to know one.
     let by_current = soak.known.as_ref().map(|known| {
-        let hashes = runtime::shown(known).map(Some).chain([None]);
+        let hashes = known.code_hashes().map(Some).chain([None]);
         hashes.map(|hash| of(current.policy, hash)).find(|sample| fits(sample, known))
     });
     let checkpoint = if let Some(Some(by_current)) = by_current {
@@ -65,7 +65,7 @@ pub(super) async fn look(
             .log(&format!("[monitor] has changed since this soak began: it goes on by that of {short}"));
         let Settings { policy, .. } = policy_source::at_commit(context, client, &commit, &[]).await?;
         let known = soak.known.as_ref();
-        let hashes = known.into_iter().flat_map(runtime::shown).map(Some).chain([None]);
+        let hashes = known.into_iter().flat_map(Checkpoint::code_hashes).map(Some).chain([None]);
         let by_then = hashes
             .map(|hash| of(&policy, hash))
             .find(|sample| known.is_some_and(|known| fits(sample, known)));

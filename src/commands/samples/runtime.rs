@@ -10,7 +10,7 @@ use zip::ZipArchive;
 
 use crate::exit::Exit;
 use crate::github::Client;
-use crate::soak::{Checkpoint, Hash};
+use crate::soak::Hash;
 
 use super::super::{Failure, connect};
 
@@ -20,11 +20,6 @@ const BELOW: &str = "artifact/";
 
 /// The largest archive.
 const LARGEST: u64 = 4 << 30;
-
-/// The hashes that nodes of an earlier sample have told.
-pub(super) fn shown(known: &Checkpoint) -> impl Iterator<Item = Hash> + '_ {
-    known.nodes.iter().filter_map(|node| node.runs.as_ref()?.code_hash)
-}
 
 /// The hash of the file that the policy names, in the artifact that the run has deployed.
 ///

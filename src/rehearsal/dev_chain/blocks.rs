@@ -4,10 +4,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use blake2::digest::consts::U32;
+use blake2::{Blake2b, Digest as _};
 use serde_json::{Value, json};
 
 use super::faults::Course;
-use super::items::Moment;
+use super::items::{Moment, runtime_code};
 use super::made::{Content, Made};
 
 /// `Session::CurrentIndex`.
@@ -148,7 +150,7 @@ impl Blocks {
     /// The runtime's version at block `number`, and the hash of its code.
     pub(super) fn runtime(&self, number: u32) -> (u32, String) {
         let version = 1 + u32::from(self.course.upgrade_at.is_some_and(|at| number >= at));
-        (version, format!("0x{version:064x}"))
+        (version, format!("0x{}", little_endian(&Blake2b::<U32>::digest(runtime_code(version)))))
     }
 
     /// Up to which block the chain is final when `best` is its best block: two blocks

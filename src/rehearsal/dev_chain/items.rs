@@ -16,6 +16,12 @@ const JAILED: &str = "0x20aa99ba01034cdf4a896398c6d91dcf740586941c7e852efa1f6433
 /// `Session::Validators`.
 const VALIDATORS: &str = "0xcec5070d609dd3497f72bde07fc96ba088dcde934c658227ee1dfafcd6e16903";
 
+/// The code of the runtime in that version, of which nodes tell the hash.
+#[must_use]
+pub fn runtime_code(version: u32) -> String {
+    format!("the dev chain's runtime {version}")
+}
+
 /// A storage item that can do what it should not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item {

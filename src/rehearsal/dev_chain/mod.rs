@@ -21,7 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use blocks::Blocks;
 pub use faults::{Conduct, Course, Fault};
-pub use items::Item;
+pub use items::{Item, runtime_code};
 
 /// How the dev chain behaves.
 #[derive(Clone, Debug)]

@@ -161,6 +161,7 @@ fn needed_permission(request: &Request) -> Option<&'static str> {
         ["repos", _, _, "commits", .., "status" | "statuses"] | ["repos", _, _, "statuses", _] => {
             Some("statuses")
         }
+        ["repos", _, _, "commits", ..] => Some("contents"),
         _ => None,
     }
 }

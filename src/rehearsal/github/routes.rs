@@ -127,6 +127,7 @@ fn read(render: &Render<'_>, context: &Context<'_>, request: &Request, rest: &[&
             let pulls = world.pull_requests_of(sha);
             Ok(Reply::json(pulls.iter().map(|pull| render.pull_request(pull, false)).collect()))
         }
+        ["commits", reference @ ..] => Ok(Reply::json(render.commit(&find_commit(world, reference)?))),
         ["pulls", number] => {
             let pull = number.parse().ok().and_then(|number| world.pull_request(number));
             Ok(Reply::json(render.pull_request(pull.ok_or_else(Reply::not_found)?, true)))

@@ -276,7 +276,7 @@ impl World {
     #[must_use]
     pub fn resolve(&self, name: &str) -> Option<String> {
         let name = name.strip_prefix("refs/").unwrap_or(name);
-        let by_ref = [name.to_owned(), format!("heads/{name}"), format!("tags/{name}")]
+        let by_ref = [name.to_owned(), format!("tags/{name}"), format!("heads/{name}")]
             .iter()
             .find_map(|name| self.refs.get(name).cloned());
         by_ref.or_else(|| {

@@ -103,7 +103,8 @@ impl Render<'_> {
     }
 
     /// `commit`.
-    fn commit(&self, sha: &str) -> Value {
+    /// `commit`.
+    pub(in super::super) fn commit(&self, sha: &str) -> Value {
         let (message, at) = match self.world.commits.get(sha) {
             Some(commit) => (commit.message.as_str(), time(commit.at)),
             None => ("", String::new()),
