@@ -298,7 +298,7 @@ fn a_soak_of_weeks_is_sampled() {
     let told = "* sampled  fits: a look once in 1h; the review may take 30d";
     assert!(ran.stdout.contains(told), "{}", ran.stdout);
     assert!(ran.stdout.contains(&format!("{SAMPLES}: new\n")), "{}", ran.stdout);
-    assert!(ran.stdout.contains("in looks one of a key that can only forward"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("for that of looks one that can only forward"), "{}", ran.stdout);
     assert_sound(root);
     Workflow::parse(&read(root, SAMPLES)).unwrap();
     assert!(read(root, SAMPLES).contains("    environment: \"looks\"\n"));
