@@ -18,7 +18,7 @@ use super::page::ToldEnding;
 use super::samples::{Samples, step_of};
 use super::scenario::Scenario;
 use super::show::Show;
-use super::stage::{CHECK, REVIEWER, Stage};
+use super::stage::{CHECK, KEPT, REVIEWER, Stage};
 use super::staged::Staged;
 use super::testnet::{FAULTY_ON, UNDO_AFTER};
 use super::workflow::{Runner, Workflow};
@@ -40,9 +40,6 @@ const PAGE_LASTS: Duration = Duration::from_secs(5);
 
 /// The same where somebody asked us to leave.
 const FAREWELL: Duration = Duration::from_millis(500);
-
-/// The files of the jobs' workspaces that are kept beside the logs.
-const KEPT: [&str; 3] = ["deploy.json", "soak.json", "verdict.json"];
 
 /// Plays a scenario to its end and returns the exit code of `race wait`.
 ///
@@ -184,10 +181,7 @@ impl<'a> Play<'a> {
                         decided = Some(job.status);
                     }
                 }
-                ended = self.samples.next() => {
-                    let runner = self.samples.runner().zip(ended);
-                    runner.map(|(runner, ended)| runner.step_ended(&ended)).transpose()?;
-                }
+                ended = self.samples.next() => self.samples.step_ended(ended)?,
                 ended = step_of(self.dispatched.as_mut()) => {
                     if let Some(dispatched) = &mut self.dispatched {
                         dispatched.step_ended(&ended)?;

@@ -94,6 +94,12 @@ impl<'a> Samples<'a> {
         }
     }
 
+    /// A step has ended: the next one starts, or the job ends.
+    pub(super) fn step_ended(&mut self, ended: Option<Ended>) -> io::Result<()> {
+        let looking = self.runner.as_mut().zip(ended);
+        looking.map_or(Ok(()), |(runner, ended)| runner.step_ended(&ended).map(drop))
+    }
+
     /// The run that looks now.
     pub(super) fn runner(&mut self) -> Option<&mut Runner<'a>> {
         self.runner.as_mut()

@@ -17,6 +17,9 @@ use super::testnet::Testnet;
 use super::world::World;
 use crate::policy::duration;
 
+/// The files of the jobs' workspaces that are kept beside the logs.
+pub(super) const KEPT: [&str; 3] = ["deploy.json", "soak.json", "verdict.json"];
+
 /// The repository that is played in.
 pub(super) const REPOSITORY: &str = "octo-org/chain";
 /// The job whose conclusion is the check.
