@@ -72,7 +72,7 @@ fn a_mode_that_does_not_fit_comes_to_no_verdict() {
             // The least time for a review with which it would fit.
             let review = match why {
                 // That would end well, and is refused for other reasons.
-                TooLong::Looks { .. } | TooLong::Kept { .. } => continue,
+                TooLong::Kept { .. } => continue,
                 TooLong::Check { .. } | TooLong::Legs { .. } => 30 * MINUTE,
                 // It would come to one, after hardly a look.
                 TooLong::Looks { .. } => {
