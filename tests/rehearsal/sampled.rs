@@ -39,7 +39,7 @@ fn a_soak_is_sampled_on_other_machines_and_wins_with_the_exact_count() {
         assert!(log.contains("the soak goes on: "), "{number}: {log}");
     }
     let first = log(&played, "samples-1/samples");
-    assert!(first.contains("soak of 120 sessions on 1 node"), "the first begins anew: {first}");
+    assert!(first.contains("soak of 120 sessions on 1 node\n"), "the first begins anew: {first}");
     assert!(log(&played, "after-testnet").contains("nothing is decided, so nothing is written"));
     let told = String::from_utf8_lossy(&played.output.stdout).into_owned();
     assert!(told.contains("soak of testnet  passed, 120 of 120 sessions, looked at "), "{told}");
