@@ -8,6 +8,7 @@ use crate::criteria::{ChangedFile, touches_gate};
 use crate::github::{ApiError, Client, Depth, Event, ListedFile, Reader};
 use crate::policy::{Carry, Policy};
 use crate::race::carry::{Candidate, Heard, NotCarried, Since, Soaked, Sought, carry, hear};
+use crate::race::dispatched::file_of;
 use crate::race::{Advice, Reason, Run, short_sha};
 
 use super::Context;
@@ -44,7 +45,7 @@ pub(super) async fn carried_over(
 pub(super) fn own_workflow(runner: &Runner) -> Option<String> {
     let repository = runner.get("GITHUB_REPOSITORY")?;
     let workflow = runner.get("GITHUB_WORKFLOW_REF")?.strip_prefix(repository)?.strip_prefix('/')?;
-    Some(workflow.split('@').next()?.to_owned())
+    Some(file_of(workflow).to_owned())
 }
 
 /// The repository's page, of `.../OWNER/NAME/actions/runs/ID`.

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::policy::{Carry, Policy};
 
 use super::contender::State;
+use super::dispatched::file_of;
 use super::reason::{Reason, short_sha};
 use super::settle::AttemptId;
 use super::snapshot::Advice;
@@ -68,7 +69,7 @@ pub struct Candidate {
 
 impl Sought {
     fn is(&self, candidate: &Candidate) -> bool {
-        let file = candidate.workflow.split('@').next().unwrap_or_default();
+        let file = file_of(&candidate.workflow);
         let Candidate { event, head_ref, head_sha, pull_requests, .. } = candidate;
         event == EVENT
             && !self.workflow.is_empty()

@@ -59,13 +59,20 @@ impl Wanted {
     /// Whether a run of that origin was dispatched for us.
     #[must_use]
     pub fn is(&self, origin: &Origin) -> bool {
-        let file = origin.workflow.split('@').next().unwrap_or_default();
+        let file = file_of(&origin.workflow);
         origin.event == DISPATCH
             && !self.workflow.is_empty()
             && file == self.workflow
             && self.refs.contains(&origin.started_on)
             && subject_of(&origin.title) == Some((self.pull_request, self.head_sha.clone()))
     }
+}
+
+/// The file of a workflow, behind whose name some answers have the ref, as in
+/// `.github/workflows/ci.yml@main`.
+#[must_use]
+pub fn file_of(workflow: &str) -> &str {
+    workflow.split('@').next().unwrap_or_default()
 }
 
 /// The event that starts a run by hand.

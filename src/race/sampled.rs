@@ -6,7 +6,7 @@
 //! it stands on the default branch of this very repository.
 
 use super::contender::Contender;
-use super::dispatched::DISPATCH;
+use super::dispatched::{DISPATCH, file_of};
 use super::settle::AttemptId;
 
 /// The file of the workflow whose samples are believed.
@@ -51,7 +51,7 @@ pub enum Trust {
 /// Whether what that run has kept is believed.
 #[must_use]
 pub fn trust(maker: &Maker, default_branch: &str) -> Trust {
-    let file = maker.workflow.split('@').next().unwrap_or_default();
+    let file = file_of(&maker.workflow);
     let ours = maker.is_from_here
         && file == WORKFLOW
         && !default_branch.is_empty()

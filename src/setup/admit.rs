@@ -20,17 +20,20 @@ pub(super) const A_GROUP: &str = "gh-readonly-queue/main/pr-12-0123456789abcdef0
 pub fn admits(patterns: &[String], reference: &str) -> bool {
     let parts: Vec<&str> = reference.split('/').collect();
     patterns.iter().any(|pattern| {
-        !pattern.contains(['[', '{', '\\']) && matches(&pattern.split('/').collect::<Vec<_>>(), &parts)
+        !pattern.contains(['[', '{', '\\']) && parts_match(&pattern.split('/').collect::<Vec<_>>(), &parts)
     })
 }
 
-fn matches(pattern: &[&str], parts: &[&str]) -> bool {
+/// Whether a pattern matches a path, both cut at their slashes.
+pub(super) fn parts_match(pattern: &[&str], parts: &[&str]) -> bool {
     match (pattern, parts) {
         ([], []) => true,
         // At the end it stands for whatever follows, elsewhere for any folders.
         (["**"], [_, ..]) => true,
-        (["**", rest @ ..], _) => (0..=parts.len()).any(|skipped| matches(rest, &parts[skipped..])),
-        ([one, rest @ ..], [part, others @ ..]) => WildMatch::new(one).matches(part) && matches(rest, others),
+        (["**", rest @ ..], _) => (0..=parts.len()).any(|skipped| parts_match(rest, &parts[skipped..])),
+        ([one, rest @ ..], [part, others @ ..]) => {
+            WildMatch::new(one).matches(part) && parts_match(rest, others)
+        }
         _ => false,
     }
 }

@@ -3,7 +3,7 @@
 //! Source: <https://docs.github.com/repositories/managing-your-repositorys-settings-and-features/customizing-your-repository/about-code-owners>:
 //! the last pattern that matches counts, also where it names nobody.
 
-use wildmatch::WildMatch;
+use super::admit::parts_match;
 
 /// Where GitHub looks for the file, in this order.
 pub const PLACES: [&str; 3] = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"];
@@ -38,18 +38,8 @@ fn matches(pattern: &str, path: &str) -> bool {
     let below = directory || wanted.last().is_some_and(|last| !last.contains('*')) || inner == "*";
     (1..=parts.len()).any(|length| {
         let whole = length == parts.len();
-        (whole && !directory || !whole && below) && same(&wanted, &parts[..length])
+        (whole && !directory || !whole && below) && parts_match(&wanted, &parts[..length])
     })
-}
-
-fn same(pattern: &[&str], parts: &[&str]) -> bool {
-    match (pattern, parts) {
-        ([], []) => true,
-        (["**"], [_, ..]) => true,
-        (["**", rest @ ..], _) => (0..=parts.len()).any(|skipped| same(rest, &parts[skipped..])),
-        ([one, rest @ ..], [part, others @ ..]) => WildMatch::new(one).matches(part) && same(rest, others),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use testnet_deployer::rehearsal::dev_chain::{DevChain, DevChainOptions};
 use tokio::process::Command;
 
 use crate::sshd::Sshd;
-use crate::support::{assert_exact, code, ended, race, soak_json};
+use crate::support::{RUN_7, assert_exact, code, ended, race, soak_json};
 
 /// Lets the key in as the page says, to that port of the host's loopback address.
 fn only_forwards(sshd: &Sshd, port: u16) {
@@ -38,11 +38,7 @@ fn leg(directory: &Path, chain: &DevChain, sshd: &Sshd) -> Command {
         .env("PATH", std::env::var_os("PATH").unwrap())
         .env("HOME", directory)
         .env("TESTNET_SSH_KEY", &sshd.client_key)
-        .env("GITHUB_REPOSITORY", "octo-org/chain")
-        .env("GITHUB_RUN_ID", "7")
-        .env("GITHUB_RUN_ATTEMPT", "1")
-        .env("GITHUB_ACTOR", "alice")
-        .env("GITHUB_SHA", "0123456789abcdef0123456789abcdef01234567");
+        .envs(RUN_7);
     command
 }
 

@@ -7,7 +7,7 @@ use testnet_deployer::rehearsal::dev_chain::{DevChain, DevChainOptions};
 use testnet_deployer::rehearsal::ssh_host::SshHost;
 use tokio::process::Command;
 
-use crate::support::{after_session, code, ended, race, soak_json};
+use crate::support::{RUN_7, after_session, code, ended, race, soak_json};
 
 /// `race monitor` of run 7, whose deployment is on this host.
 fn of_run_7(directory: &Path, chain: &DevChain, host: &SshHost) -> Command {
@@ -24,11 +24,7 @@ fn of_run_7(directory: &Path, chain: &DevChain, host: &SshHost) -> Command {
     command
         .env("PATH", std::env::var_os("PATH").unwrap())
         .env("TESTNET_SSH_KEY", host.client_key_pem())
-        .env("GITHUB_REPOSITORY", "octo-org/chain")
-        .env("GITHUB_RUN_ID", "7")
-        .env("GITHUB_RUN_ATTEMPT", "1")
-        .env("GITHUB_ACTOR", "alice")
-        .env("GITHUB_SHA", "0123456789abcdef0123456789abcdef01234567");
+        .envs(RUN_7);
     command
 }
 

@@ -125,6 +125,15 @@ pub(crate) fn of_urls(directory: &Path, urls: impl Iterator<Item = String>, rest
     command
 }
 
+/// What the runner says of run 7, for commands that need to know whose they are.
+pub(crate) const RUN_7: [(&str, &str); 5] = [
+    ("GITHUB_REPOSITORY", "octo-org/chain"),
+    ("GITHUB_RUN_ID", "7"),
+    ("GITHUB_RUN_ATTEMPT", "1"),
+    ("GITHUB_ACTOR", "alice"),
+    ("GITHUB_SHA", "0123456789abcdef0123456789abcdef01234567"),
+];
+
 pub(crate) async fn ended(mut command: Command) -> Output {
     timeout(PATIENCE, command.output()).await.unwrap().unwrap()
 }

@@ -47,13 +47,14 @@ pub(super) async fn look(
         checkpoint: soak.known.clone(),
         deployed_at: soak.deployed_at,
     };
-    // Whether the policy of today is the one that it began by, with a hash that the nodes
-    // have shown where it wants to know one.
-    let by_current = soak.known.as_ref().map(|known| {
+    // By a policy as the sample before was, with a hash that the nodes have shown where it
+    // wants to know one; none where that one was by another policy.
+    let as_before = |policy| {
+        let known = soak.known.as_ref()?;
         let hashes = known.code_hashes().map(Some).chain([None]);
-        hashes.map(|hash| of(current.policy, hash)).find(|sample| fits(sample, known))
-    });
-    let checkpoint = if let Some(Some(by_current)) = by_current {
+        hashes.map(|hash| of(policy, hash)).find(|sample| fits(sample, known))
+    };
+    let checkpoint = if let Some(by_current) = as_before(current.policy) {
         sample(&by_current, context, clock).await?
     } else if soak.known.is_none() {
         let hash = code_hash(current.policy, soak, artifact, client).await?;
@@ -64,12 +65,7 @@ pub(super) async fn look(
             .output
             .log(&format!("[monitor] has changed since this soak began: it goes on by that of {short}"));
         let Settings { policy, .. } = policy_source::at_commit(context, client, &commit, &[]).await?;
-        let known = soak.known.as_ref();
-        let hashes = known.into_iter().flat_map(Checkpoint::code_hashes).map(Some).chain([None]);
-        let by_then = hashes
-            .map(|hash| of(&policy, hash))
-            .find(|sample| known.is_some_and(|known| fits(sample, known)));
-        let by_then = match by_then {
+        let by_then = match as_before(&policy) {
             Some(by_then) => by_then,
             None => of(&policy, code_hash(&policy, soak, artifact, client).await?),
         };

@@ -8,6 +8,7 @@ use tokio::process::Child;
 
 use super::expression::{self, Scope};
 use super::machine::{Machine, of_the_run};
+use super::needs::Needed;
 use super::output::outputs;
 use super::{Job, Pairs, Step, process};
 use crate::rehearsal::stage::Stage;
@@ -35,6 +36,20 @@ pub(super) struct Execution {
     /// How it ended.
     pub(super) conclusion: Option<Conclusion>,
     pub(super) outputs: Map<String, Value>,
+}
+
+impl Needed for Execution {
+    fn job(&self) -> &Job {
+        &self.job
+    }
+
+    fn conclusion(&self) -> Option<&Conclusion> {
+        self.conclusion.as_ref()
+    }
+
+    fn outputs(&self) -> &Map<String, Value> {
+        &self.outputs
+    }
 }
 
 /// What all executions of a run share.

@@ -4,10 +4,10 @@
 use std::io::{self, Write as _};
 use std::process::ExitStatus;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::execution::{Execution, Run};
-use super::needs::behind;
+use super::needs::{before, needs};
 use super::output::annotations;
 use super::process::{Ended, Processes};
 use super::{Pairs, Step, Work, Workflow, expression};
@@ -101,8 +101,8 @@ impl<'a> Runner<'a> {
         if execution.id.is_some() {
             return Ok(());
         }
-        let Some(needs) = self.needs(index) else { return Ok(()) };
-        let wanted = execution.is_wanted(&self.run, &needs, &self.before(index))?;
+        let Some(needs) = needs(&self.executions, index) else { return Ok(()) };
+        let wanted = execution.is_wanted(&self.run, &needs, &before(&self.executions, index))?;
         let (stage, run) = (self.run.stage, self.run.staged.id);
         let (name, environment) = (execution.job.name.clone(), execution.job.environment.clone());
         let id = stage.github.change(|world, now| {
@@ -121,27 +121,9 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    /// How all that a job needs has ended, and what that needed in its turn.
-    fn before(&self, index: usize) -> Vec<Conclusion> {
-        let jobs: Vec<_> = self.executions.iter().map(|execution| &execution.job).collect();
-        let behind = behind(&jobs, index).into_iter();
-        behind.filter_map(|place| self.executions[place].conclusion.clone()).collect()
-    }
-
-    /// The context `needs` of a job; none until all of them have ended.
-    fn needs(&self, index: usize) -> Option<Value> {
-        let mut needs = Map::new();
-        for need in &self.executions[index].job.needs {
-            let execution = self.executions.iter().find(|execution| execution.job.id == *need)?;
-            let result = execution.conclusion.as_ref()?.as_str();
-            needs.insert(need.clone(), json!({"result": result, "outputs": execution.outputs}));
-        }
-        Some(Value::Object(needs))
-    }
-
     /// The next step of the job starts; where there is none more, the job ends.
     fn go_on(&mut self, index: usize) -> Result<Option<Finished>, String> {
-        let needs = self.needs(index).unwrap_or_default();
+        let needs = needs(&self.executions, index).unwrap_or_default();
         let github = &self.run.stage.github;
         loop {
             let execution = &mut self.executions[index];

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::Job;
 use super::super::expression::{self, Scope};
+use super::super::needs::Needed;
 use crate::race::watch::Watch;
 use crate::rehearsal::world::Conclusion;
 
@@ -26,6 +27,20 @@ pub(super) struct Execution {
     /// How it ended, as its dependents are told.
     pub(super) conclusion: Option<Conclusion>,
     pub(super) outputs: Map<String, Value>,
+}
+
+impl Needed for Execution {
+    fn job(&self) -> &Job {
+        &self.job
+    }
+
+    fn conclusion(&self) -> Option<&Conclusion> {
+        self.conclusion.as_ref()
+    }
+
+    fn outputs(&self) -> &Map<String, Value> {
+        &self.outputs
+    }
 }
 
 /// What the step that runs is about.

@@ -1,10 +1,10 @@
 //! The simulation: from one moment at which something happens to the next.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::expression;
-use super::super::needs::behind;
+use super::super::needs::{before, needs};
 use super::super::{Work, Workflow};
 use super::durations::{RUNNER, SET_UP};
 use super::execution::{Doing, Execution};
@@ -161,12 +161,8 @@ impl<'s> Simulation<'s> {
         if self.executions[index].id.is_some() {
             return Ok(false);
         }
-        let Some(needs) = self.needs(index) else { return Ok(false) };
-        let jobs: Vec<_> = self.executions.iter().map(|execution| &execution.job).collect();
-        let before: Vec<Conclusion> = behind(&jobs, index)
-            .into_iter()
-            .filter_map(|place| self.executions[place].conclusion.clone())
-            .collect();
+        let Some(needs) = needs(&self.executions, index) else { return Ok(false) };
+        let before = before(&self.executions, index);
         let cancelled = self.world.run(self.run).is_some_and(|run| run.cancelled);
         let execution = &mut self.executions[index];
         let scope = execution.scope(&self.github, &needs).after(&before, cancelled);
@@ -179,17 +175,6 @@ impl<'s> Simulation<'s> {
             execution.end(skipped);
         }
         Ok(true)
-    }
-
-    /// The context `needs` of a job; none until all of them have ended.
-    fn needs(&self, index: usize) -> Option<Value> {
-        let mut needs = Map::new();
-        for need in &self.executions[index].job.needs {
-            let execution = self.executions.iter().find(|execution| execution.job.id == *need)?;
-            let result = execution.conclusion.as_ref()?.as_str();
-            needs.insert(need.clone(), json!({"result": result, "outputs": execution.outputs}));
-        }
-        Some(Value::Object(needs))
     }
 
     /// When something happens next; never where nothing can any more.
@@ -302,7 +287,7 @@ impl<'s> Simulation<'s> {
 
     /// The next step of a job begins; where there is none more, the job ends.
     fn next_step(&mut self, index: usize, id: u64) -> Result<(), String> {
-        let needs = self.needs(index).unwrap_or_default();
+        let needs = needs(&self.executions, index).unwrap_or_default();
         loop {
             let execution = &mut self.executions[index];
             let at = execution.step.map_or(0, |step| step + 1);
