@@ -5,17 +5,20 @@
 //! So it ends with us in every way that we can end, and takes the connection along;
 //! and a shell beside it, which waits for the same, removes the directory. Where it
 //! only forwards there is no remote command, and that shell ends it.
+//!
+//! The directory is made by the process that removes it: at no moment can we be killed
+//! so that the directory stays, and the private key in it.
 
-use std::fs::Permissions;
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines,
+};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -27,15 +30,33 @@ use super::{SshError, Target};
 /// What the host says once we are logged in, whatever its shell said before.
 const READY: &str = "race-is-logged-in";
 
-/// Becomes `ssh`; its child removes the directory when nobody holds our stdin open
-/// any more: also after we were killed.
+/// Becomes `ssh`, once it is told that the directory is filled; its child removes the
+/// directory when nobody holds our stdin open any more: also after we were killed. It
+/// signals `ssh` as long as that is its parent, and so never another with that number.
+/// Nobody may read any more what the shell says: that must not end it.
 const LAUNCH: &str = r#"directory=$1; shift
+mkdir -m 700 -- "$directory" || exit 1
+trap '' PIPE
+echo race-has-a-directory
+trap - PIPE
+read -r _ || { rm -rf -- "$directory"; exit 1; }
+lives() { [ ! -e /proc/self/stat ] || { read -r _ _ _ parent _ </proc/self/stat && [ "$parent" = $$ ]; }; }
+end() {
+  ! lives || kill $$
+  tries=0
+  while lives && [ "$tries" -lt 20 ]; do sleep 0.1; tries=$((tries + 1)); done
+  ! lives || kill -s KILL $$
+  rm -rf -- "$directory"
+}
 exec 3<&0
-{ read -r _; kill $$; rm -rf -- "$directory"; } <&3 >/dev/null 2>&1 3<&- &
+{ read -r _; end; } <&3 >/dev/null 2>&1 3<&- &
 exec ssh "$@" 3<&-"#;
 
+/// What [`LAUNCH`] says when there is a directory.
+const MADE: &str = "race-has-a-directory";
+
 /// A socket's path may have 107 bytes, and `ssh` adds some while it makes one.
-const LONGEST_DIRECTORY: usize = 70;
+const LONGEST_DIRECTORY: usize = 66;
 
 /// How long a master may take to end by itself.
 const LEAVE: Duration = Duration::from_secs(2);
@@ -46,7 +67,7 @@ pub(super) struct Master {
     lifeline: Option<ChildStdin>,
     child: Child,
     stderr: JoinHandle<String>,
-    directory: TempDir,
+    directory: Directory,
 }
 
 impl Master {
@@ -58,22 +79,16 @@ impl Master {
     ) -> Result<Self, SshError> {
         let host = &target.host;
         let local = |what| move |source| SshError::Local { host: host.name.clone(), what, source };
-        let directory = directory().map_err(local("cannot make a directory for ssh"))?;
-        let at = |name| directory.path().join(name);
         let known_hosts = target.pinned()?;
-        let config = config(target, directory.path(), private_key.is_some())?;
-        write(&at("known_hosts"), &known_hosts)
-            .and_then(|()| write(&at("config"), &config))
-            .map_err(local("cannot write the configuration of ssh"))?;
-        let key = private_key.map(|text| write_key(directory.path(), text)).transpose();
-        let key = key.map_err(local("cannot write the private key for ssh"))?;
+        let directory = Directory::choose();
+        let config = config(target, &directory.0, private_key.is_some())?;
 
         let mut command = Command::new("sh");
         command
             .args(["-c", LAUNCH, "race"])
-            .arg(directory.path())
+            .arg(&directory.0)
             .arg("-F")
-            .arg(directory.path().join("config"))
+            .arg(directory.0.join("config"))
             .args(ready(target))
             // The causes of errors are told apart by their text.
             .env("LC_ALL", "C")
@@ -86,28 +101,42 @@ impl Master {
             .process_group(0)
             .kill_on_drop(true);
         let mut child = command.spawn().map_err(local("cannot run ssh"))?;
-        let stdout = child.stdout.take();
-        let stderr = child.stderr.take();
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let mut master = Self {
             lifeline: child.stdin.take(),
             child,
             stderr: tokio::spawn(async move { head_of(stderr, 16 * 1024).await }),
             directory,
         };
-        let ready = timeout(limit, is_ready(stdout)).await;
+        // What a login shell may say is bounded.
+        let mut lines = stdout.map(|stdout| BufReader::new(stdout.take(1024 * 1024)).lines());
+        if !matches!(timeout(limit, says(&mut lines, MADE)).await, Ok(true)) {
+            let _ = timeout(LEAVE, master.child.wait()).await;
+            let source = io::Error::other(master.said().await);
+            return Err(local("cannot make a directory for ssh")(source));
+        }
+        let at = |name| master.directory.0.join(name);
+        write(&at("known_hosts"), &known_hosts)
+            .and_then(|()| write(&at("config"), &config))
+            .map_err(local("cannot write the configuration of ssh"))?;
+        let key = private_key.map(|text| write_key(&master.directory.0, text)).transpose();
+        let key = key.map_err(local("cannot write the private key for ssh"))?;
+        if let Some(lifeline) = &mut master.lifeline {
+            lifeline.write_all(b"\n").await.map_err(local("cannot run ssh"))?;
+        }
+        let ready = timeout(limit, says(&mut lines, READY)).await;
         // The master has read the key by now, or will never need it.
         if let Some(key) = key {
             std::fs::remove_file(key).map_err(local("cannot remove the private key"))?;
         }
         for read in ["config", "known_hosts"] {
-            let _ = std::fs::remove_file(master.directory.path().join(read));
+            let _ = std::fs::remove_file(master.directory.0.join(read));
         }
         match ready {
             Ok(true) => Ok(master),
             Ok(false) => {
                 let _ = timeout(LEAVE, master.child.wait()).await;
-                let stderr = timeout(LEAVE, &mut master.stderr).await;
-                Err(SshError::from_stderr(target, &stderr.ok().and_then(Result::ok).unwrap_or_default()))
+                Err(SshError::from_stderr(target, &master.said().await))
             }
             Err(_) => Err(SshError::TimedOut { host: host.name.clone(), what: "logging in", limit }),
         }
@@ -115,12 +144,17 @@ impl Master {
 
     /// The control socket, over which commands are started.
     pub(super) fn socket(&self) -> PathBuf {
-        self.directory.path().join("socket")
+        self.directory.0.join("socket")
     }
 
     /// A path for a socket that is removed with the connection.
     pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.directory.0.join(name)
+    }
+
+    /// What it wrote to stderr; to be asked when it has ended.
+    async fn said(&mut self) -> String {
+        timeout(LEAVE, &mut self.stderr).await.ok().and_then(Result::ok).unwrap_or_default()
     }
 
     /// Ends the connection in good order.
@@ -149,15 +183,27 @@ fn ready(target: &Target) -> Vec<String> {
     words.into_iter().map(str::to_owned).collect()
 }
 
-/// A short directory that only we may enter.
-fn directory() -> io::Result<TempDir> {
-    let mut parent = std::env::temp_dir();
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
-    // In a configuration of `ssh` spaces and `%` would mean something.
-    if parent.as_os_str().len() > LONGEST_DIRECTORY || !parent.as_os_str().as_bytes().iter().all(plain) {
-        parent = PathBuf::from("/tmp");
+/// A short path, of a directory that only we may enter. What is there is removed when
+/// this is dropped.
+struct Directory(PathBuf);
+
+impl Directory {
+    /// Chooses a path. Nothing is made there yet, and to make it fails where something is.
+    fn choose() -> Self {
+        let mut parent = std::env::temp_dir();
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
+        // In a configuration of `ssh` spaces and `%` would mean something.
+        if parent.as_os_str().len() > LONGEST_DIRECTORY || !parent.as_os_str().as_bytes().iter().all(plain) {
+            parent = PathBuf::from("/tmp");
+        }
+        Self(parent.join(format!("race-{:010x}", fastrand::u64(..1 << 40))))
     }
-    tempfile::Builder::new().prefix("race-").permissions(Permissions::from_mode(0o700)).tempdir_in(parent)
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {
@@ -172,13 +218,11 @@ fn write_key(directory: &Path, text: &str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Reads until the host says that we are logged in; `false` when `ssh` ends before.
-async fn is_ready(stdout: Option<impl tokio::io::AsyncRead + Unpin>) -> bool {
-    let Some(stdout) = stdout else { return false };
-    // What a login shell may say before is bounded.
-    let mut lines = BufReader::new(stdout.take(1024 * 1024)).lines();
+/// Reads until a line ends with `word`; `false` when there are no more.
+async fn says(lines: &mut Option<Lines<impl AsyncBufRead + Unpin>>, word: &str) -> bool {
+    let Some(lines) = lines else { return false };
     while let Ok(Some(line)) = lines.next_line().await {
-        if line.ends_with(READY) {
+        if line.ends_with(word) {
             return true;
         }
     }
@@ -187,14 +231,15 @@ async fn is_ready(stdout: Option<impl tokio::io::AsyncRead + Unpin>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
     fn a_key_that_was_pasted_is_mended() {
-        let directory = directory().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let path = write_key(directory.path(), "  -----BEGIN\r\nx\r\n-----END  ").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "-----BEGIN\nx\n-----END\n");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(std::fs::metadata(directory.path()).unwrap().permissions().mode() & 0o777, 0o700);
     }
 }

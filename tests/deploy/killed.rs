@@ -3,11 +3,12 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::host::{Deployment, deployments};
-use crate::process::{Running, until};
+use crate::host::{Deployment, Host, deployments};
+use crate::process::{Running, until_none};
 use crate::scene::{Scene, ended, script};
 
 /// So many are under way at a time.
@@ -32,7 +33,7 @@ enum Has {
     NewConfirmed,
 }
 
-fn has(root: PathBuf, number: usize) -> Has {
+fn has(root: PathBuf, number: usize, said: &str) -> Has {
     let here = root.join(format!("run-{number}"));
     let read = |name: &str| std::fs::read_to_string(here.join(name)).unwrap_or_default().trim().to_owned();
     let mut names: Vec<String> = std::fs::read_dir(&here)
@@ -47,7 +48,15 @@ fn has(root: PathBuf, number: usize) -> Has {
         // What an upload replaced is kept until the lease is given back.
         ("new", "new", "new", true) => Has::NewConfirmed,
         ("old", "", "old", false) if names == ["node", "version"] => Has::Old,
-        _ => panic!("neither old nor new: run {number} on {}: {found:?} {names:?} {state:?}", root.display()),
+        _ => {
+            let log = |one: &Deployment| std::fs::read_to_string(one.directory.join("undo.log"));
+            let logs: Vec<_> = state.iter().map(log).collect();
+            panic!(
+                "neither old nor new: run {number} on {}: {found:?} {names:?} {state:#?}\nits log: {logs:?}\n\
+                 the deployment said:\n{said}",
+                root.display()
+            )
+        }
     }
 }
 
@@ -91,6 +100,7 @@ fn kill(seed: u64, count: usize) {
         .collect();
     let began = Instant::now();
     let (next, ended_before) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let said = Mutex::new(vec![String::new(); count]);
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
@@ -100,24 +110,26 @@ fn kill(seed: u64, count: usize) {
                     // A moment between two lines: this is chance, and nothing waits for it.
                     std::thread::sleep(Duration::from_millis(*wait));
                     let _ = Command::new("kill").args(["-s", "KILL", &running.id().to_string()]).status();
-                    if running.end().code.is_some() {
+                    let ended = running.end();
+                    if ended.code.is_some() {
                         ended_before.fetch_add(1, Ordering::Relaxed);
+                    }
+                    if let Some(said) = said.lock().unwrap().get_mut(number) {
+                        *said = format!("{}(ended with {:?})", ended.stderr, ended.code);
                     }
                 }
             });
         }
     });
     let killed = began.elapsed();
-    let settled = |number: usize| {
-        scene.hosts.iter().all(|host| {
-            let all = deployments(&host.path(&format!("state-{number}")));
-            all.iter().all(Deployment::is_settled)
-        })
+    let undecided = |number: usize| {
+        let of = move |host: &Host| deployments(&host.path(&format!("state-{number}")));
+        scene.hosts.iter().flat_map(of).filter(|one| !one.is_settled())
     };
-    until("every host has decided", || (0..count).all(settled));
+    until_none("every host has decided", || (0..count).flat_map(undecided).collect());
     let (mut old, mut new, mut between) = (0, 0, 0);
-    for number in 0..count {
-        let hosts: Vec<Has> = scene.hosts.iter().map(|host| has(host.root(), number)).collect();
+    for (number, said) in said.into_inner().unwrap().iter().enumerate() {
+        let hosts: Vec<Has> = scene.hosts.iter().map(|host| has(host.root(), number, said)).collect();
         match hosts.iter().filter(|one| **one == Has::NewConfirmed).count() {
             0 => old += 1,
             3 => new += 1,
@@ -137,7 +149,7 @@ fn kill(seed: u64, count: usize) {
     assert!(old > 0 && old + new + between == count);
     scene.nothing_is_left_here();
     for host in &scene.hosts {
-        until("nothing runs on the hosts", || host.running().is_empty());
+        until_none("nothing runs on the hosts", || host.running());
     }
 }
 

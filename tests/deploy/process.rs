@@ -138,6 +138,19 @@ impl Drop for Running {
     }
 }
 
+/// Waits until nothing is left; a test that waits too long fails, and tells what was.
+pub(crate) fn until_none<T: std::fmt::Debug>(what: &str, mut left: impl FnMut() -> Vec<T>) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let left = left();
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "not in time: {what}; left: {left:#?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Waits until `condition` holds; a test that waits too long fails.
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;

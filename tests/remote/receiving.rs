@@ -87,6 +87,27 @@ async fn a_directory_is_switched_by_a_symlink() {
 }
 
 #[tokio::test]
+async fn what_arrives_after_the_undo_does_not_stay() {
+    let host = Host::leased().await;
+    fs::write(host.path("file"), "old").unwrap();
+    let (file, tree) = (host.text("file"), host.text("tree"));
+    host.arm("1-1", LONG, &format!("undo_upload 1 'file' {file}\nundo_upload 2 'tree' {tree}\n")).await;
+    host.ask(&host.remote.undo("1-1"), "").await.unwrap();
+    host.until_undone("1-1").await;
+    let decided = RemoteError::Refused("decided".to_owned());
+    assert_eq!(host.send("1-1", 1, "file", "new").await, Err(decided.clone()));
+    let tar = Command::new("tar").args(["-cf", "-", "-T", "/dev/null"]).output().unwrap().stdout;
+    let (size, sha256) = (tar.len() as u64, sha256(&tar));
+    let sent =
+        Sent { directory: true, size, sha256: &sha256, to: &tree, mode: None, owner: None, user: None };
+    let argv = host.remote.receive("1-1", 2, &sent);
+    let answer = host.connection.send(&argv, &*tar, LIMIT, |_| ()).await.unwrap();
+    assert_eq!(remote::answer_of(&answer.stdout, &answer.stderr), Err(decided));
+    assert_eq!(host.read("file").unwrap(), "old");
+    assert_eq!(left(&host), ["file", "state"], "nothing of it stays");
+}
+
+#[tokio::test]
 async fn on_a_full_disk_nothing_is_moved() {
     let host = Host::leased().await;
     fs::write(host.path("file"), "old").unwrap();

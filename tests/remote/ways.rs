@@ -1,5 +1,10 @@
 //! Ways to a host: jump hosts, proxy commands, forwarded ports.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::time::Instant;
+
 use testnet_deployer::ssh::{Connection, Hop, SshError, Target};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -131,28 +136,55 @@ async fn nothing_stays_of_a_connection_that_only_forwards() {
     killed(true).await;
 }
 
-async fn killed(forwards: bool) {
+/// Between the making of the directory and the start of `ssh` there is a key in it.
+#[tokio::test]
+async fn nothing_stays_when_we_are_killed_before_we_are_connected() {
     let server = Sshd::start();
     let directory = tempfile::Builder::new().prefix("killed-").tempdir().unwrap();
-    let pids = directory.path().join("pids");
-    let mut process = std::process::Command::new(std::env::current_exe().unwrap())
+    for _ in 0..10 {
+        let mut process = held(&server, directory.path(), false);
+        // A pause between two looks would be longer than what is aimed at.
+        let began = Instant::now();
+        while directories(directory.path()).is_empty() {
+            assert!(began.elapsed() < LIMIT, "there is no directory");
+        }
+        process.kill().unwrap();
+        process.wait().unwrap();
+        until("the directory is gone", || directories(directory.path()).is_empty()).await;
+    }
+}
+
+/// A process with a connection, whose directories of its own are made in this one.
+fn held(server: &Sshd, directory: &Path, forwards: bool) -> Child {
+    std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "ways::holds_a_connection", "--ignored"])
-        .env("TMPDIR", directory.path())
+        .env("TMPDIR", directory)
         .env("HELD_PORT", server.port.to_string())
         .env("HELD_USER", &server.user)
         .env("HELD_HOST_KEY", &server.host_key)
         .env("HELD_KEY", &server.client_key)
-        .env("HELD_PIDS", &pids)
+        .env("HELD_PIDS", directory.join("pids"))
         .env("HELD_FORWARDS", forwards.to_string())
         .stdout(std::process::Stdio::null())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+fn directories(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.is_dir()).collect()
+}
+
+async fn killed(forwards: bool) {
+    let server = Sshd::start();
+    let directory = tempfile::Builder::new().prefix("killed-").tempdir().unwrap();
+    let pids = directory.path().join("pids");
+    let mut process = held(&server, directory.path(), forwards);
     let written = || std::fs::read_to_string(&pids).unwrap_or_default();
     until("the command runs", || written().ends_with('\n')).await;
-    let ours = || {
-        let entries = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
-        entries.filter(|path| path.is_dir()).collect::<Vec<_>>()
-    };
+    let ours = || directories(directory.path());
+    let mode = std::fs::metadata(&ours()[0]).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
     let socket = ours()[0].join("socket");
     let files = std::fs::read_dir(&ours()[0]).unwrap().count();
     let sockets = if forwards { 2 } else { 1 };

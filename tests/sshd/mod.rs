@@ -11,6 +11,9 @@ use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
+/// So many lines of its log are shown where a test fails.
+const LAST: usize = 20;
+
 /// A listening `sshd`. It stops when this value is dropped.
 pub struct Sshd {
     pub directory: TempDir,
@@ -104,7 +107,13 @@ impl Drop for Sshd {
         self.answers.store(false, Ordering::Relaxed);
         self.kill_sessions();
         if std::thread::panicking() {
-            eprintln!("sshd's log:\n{}", self.log());
+            // What the test itself said is not to be lost in hundreds of logins.
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines.iter().skip(lines.len().saturating_sub(LAST));
+            let last: String =
+                last.map(|line| line.chars().take(120).chain(['\n']).collect::<String>()).collect();
+            eprintln!("the last of {} lines of sshd's log:\n{last}", lines.len());
         }
     }
 }

@@ -63,17 +63,16 @@ end_running() {
   if [ -z "$born" ] || [ "$born" = "$noted" ]; then end_group; fi
 }
 
-# Until the program ends nobody else changes this host, and nothing was decided.
+# Until the program ends nobody else changes this host, and nothing was decided;
+# else it fails, and `refused` is set to why.
 begin_change() { # N
   exec 9>>"$dir/change.lock"
-  if ! flock -w 5 9; then
-    read_decision
-    [ -z "$decision" ] || refuse decided
-    refuse busy
-  fi
+  refused=
+  flock -w 5 9 || refused=busy
   read_decision
-  [ -z "$decision" ] || refuse decided
-  [ ! -e "$dir/began/$1" ] || refuse begun
+  [ -z "$decision" ] || refused=decided
+  [ ! -e "$dir/began/$1" ] || refused=${refused:-begun}
+  [ -z "$refused" ] || return 1
   # We have the lock, so whoever started this is dead, and it is a leftover.
   end_running
 }
@@ -120,7 +119,7 @@ watch() { # BYTES CMD...
 step() { # ID N BYTES CMD...
   exec 3<&0 </dev/null
   known "$1"
-  begin_change "$2"
+  begin_change "$2" || refuse "$refused"
   : >"$dir/began/$2" || fail 'cannot write the state'
   shift 2
   watch "$@"
@@ -192,7 +191,8 @@ receive() { # file|tree ID N SIZE SHA256 TO MODE|- OWNER|- [USER]
   "$@" test -d "${to%/*}/" || refuse "no-directory"
   ! "$@" test -d "$to" || "$@" test -L "$to" || refuse "is-directory"
   "receive_$kind" "$@"
-  begin_change "$n"
+  # An undo may have come and gone before the file was here, and cleans up no more.
+  begin_change "$n" || { [ -e "$dir/began/$n" ] || discard "$@"; refuse "$refused"; }
   # Nobody has begun this step, so what lies there is of no use to any undo.
   "$@" rm -f -- "$old"
   before=absent
@@ -205,9 +205,16 @@ receive() { # file|tree ID N SIZE SHA256 TO MODE|- OWNER|- [USER]
   echo received
 }
 
+# Removes what was received.
+discard() {
+  "$@" rm -rf -- "$part"
+  [ "$kind" = tree ] || return 0
+  "$@" rm -rf -- "$tree"
+  "$@" rmdir -- "$to.d" 2>/dev/null
+}
+
 give_up() {
-  "$@" rm -rf -- "$part" "$tree"
-  [ "$kind" = file ] || "$@" rmdir -- "$to.d" 2>/dev/null
+  discard "$@"
   fail "cannot write $to: see the line above, and the space on the disk"
 }
 
